@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# What only lit's own tests, examples and benchmarks use: warnings, ccache, a fast linker, one precompiled header.
+
+option(LIT_WERROR "Turn warnings into errors in lit's own programs" ON)
+option(LIT_PCH "Precompile LibTorch's headers for lit's own programs" ON)
+
+add_library(lit_warnings INTERFACE)
+target_compile_options(lit_warnings INTERFACE
+    -Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Woverloaded-virtual
+    -Wno-unused-parameter -Wno-missing-field-initializers  # designated initializers leave the defaults to the aggregate
+    $<$<BOOL:${LIT_WERROR}>:-Werror>)
+
+find_program(LIT_CCACHE ccache)
+if(LIT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    # Without this sloppiness ccache refuses every file that uses a precompiled header.
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
+        CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime "${LIT_CCACHE}")
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+        add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
+    elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        add_compile_options(-fpch-preprocess)
+    endif()
+endif()
+
+foreach(linker IN ITEMS mold lld)
+    find_program(LIT_LINKER_${linker} NAMES ld.${linker})
+    if(LIT_LINKER_${linker})
+        add_link_options(-fuse-ld=${linker})
+        break()
+    endif()
+endforeach()
+
+# One precompiled header for each set of flags, hence for each build folder: LibTorch's headers, nothing of lit.
+if(LIT_PCH)
+    file(WRITE "${CMAKE_BINARY_DIR}/pch/pch.cpp" "// Nothing: the precompiled header is the point.\n")
+    add_library(lit_pch OBJECT "${CMAKE_BINARY_DIR}/pch/pch.cpp")
+    target_link_libraries(lit_pch PRIVATE lit::lit lit_warnings)
+    target_precompile_headers(lit_pch PRIVATE "${CMAKE_CURRENT_LIST_DIR}/pch.hpp")
+endif()
+
+# lit_program(<target> <sources>...): an executable with lit, the warnings and the precompiled header.
+function(lit_program target)
+    add_executable(${target} ${ARGN})
+    target_link_libraries(${target} PRIVATE lit::lit lit_warnings)
+    if(LIT_PCH)
+        target_precompile_headers(${target} REUSE_FROM lit_pch)
+    endif()
+endfunction()
+
+# lit_add_test(NAME <name> [TARGETS <target>...] COMMAND <command>...): a test, and what has to be built for it.
+# scripts/test reads the file `test_targets` to build no more than a filter asks for.
+function(lit_add_test)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT;PROCESSORS;FOLDER" "TARGETS;COMMAND;ENVIRONMENT")
+    if(NOT arg_FOLDER)
+        set(arg_FOLDER "${CMAKE_CURRENT_BINARY_DIR}")
+    endif()
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 600)
+    endif()
+    if(NOT arg_PROCESSORS)
+        set(arg_PROCESSORS 1)
+    endif()
+    add_test(NAME ${arg_NAME} COMMAND ${arg_COMMAND} WORKING_DIRECTORY "${arg_FOLDER}")
+    set_tests_properties(${arg_NAME} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${arg_TIMEOUT}
+                         PROCESSORS ${arg_PROCESSORS} ENVIRONMENT "TORCH_CPP_LOG_LEVEL=ERROR;KINETO_LOG_LEVEL=5;${arg_ENVIRONMENT}")
+    set_property(GLOBAL APPEND_STRING PROPERTY LIT_TEST_TARGETS "${arg_NAME} ${arg_TARGETS}\n")
+endfunction()

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/hooks.hpp>
+#include <lit/core/value.hpp>
+#include <lit/loggers/logger.hpp>
+
+#include <ATen/core/Tensor.h>
+
+#include <boost/hana/basic_tuple.hpp>
+#include <boost/hana/unpack.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace lit {
+
+/// Roles that a trainer can hold once, or has to treat apart. A component says `using Role = lit::role::...;`.
+namespace role {
+struct none {};
+struct progress_bar {};
+struct model_summary {};
+struct gradient_accumulation {};
+struct gradient_clip {};
+struct checkpoint {};  ///< runs after all others, and after the module in on_train_epoch_end
+struct monitor {};     ///< runs after the module in on_train_epoch_end, so that it sees what is logged there
+}  // namespace role
+
+namespace detail {
+
+template <class C>
+struct ComponentOf {
+    using type = C;
+};
+template <class C>
+struct ComponentOf<std::optional<C>> {
+    using type = C;
+};
+/// `std::optional<Component>` is a component that may be absent.
+template <class C>
+using component_t = typename ComponentOf<std::remove_cvref_t<C>>::type;
+
+template <class C>
+struct RoleOf {
+    using type = role::none;
+};
+template <class C>
+    requires requires { typename C::Role; }
+struct RoleOf<C> {
+    using type = typename C::Role;
+};
+template <class C>
+using role_t = typename RoleOf<component_t<C>>::type;
+template <class C, class Role>
+inline constexpr bool has_role = std::same_as<role_t<C>, Role>;
+
+template <class C, class... Hooks>
+consteval bool names_any(HookList<Hooks...>) {
+    if constexpr (std::is_class_v<C> && !std::is_final_v<C>) {
+        return ((info(Hooks::id).callback_arguments != "-" && Hooks::template names<C>) || ...);
+    } else {
+        return std::is_class_v<C>;
+    }
+}
+
+}  // namespace detail
+
+/// How gradients are limited, with Lightning's two algorithms.
+enum class ClipAlgorithm : std::uint8_t { norm, value };
+
+template <class C>
+concept ListensToHooks = detail::names_any<C>(AllHooks{});
+/// Decides over how many batches gradients are added up: `accumulate_grad_batches()`.
+template <class C>
+concept AccumulatesGradients = requires(const C& c) {
+    { c.accumulate_grad_batches() } -> std::convertible_to<std::int64_t>;
+};
+/// Limits gradients before an optimizer's step: `clip_val()`, `algorithm()`.
+template <class C>
+concept ClipsGradients = requires(const C& c) {
+    { c.clip_val() } -> std::convertible_to<double>;
+    { c.algorithm() } -> std::same_as<ClipAlgorithm>;
+};
+/// Has state that a checkpoint holds, under a key that tells two of a kind apart.
+template <class C>
+concept StatefulCallback = requires(C& c, const C& k, const Dict& d) {
+    { k.state_key() } -> std::convertible_to<std::string>;
+    { k.state_dict() } -> std::convertible_to<Dict>;
+    c.load_state_dict(d);
+};
+
+/// What stands in the trainer's third slot: a callback with at least one of Lightning's hooks, a logger,
+/// GradientAccumulation, GradientClip; or an std::optional of one.
+///
+/// Hooks are found by their names and called with `(auto& trainer, auto& module, ...)` and Lightning's arguments;
+/// trailing ones may be left out. A hook that is nearly right does not compile. There is no base class.
+/// Models  ModelCheckpoint, EarlyStopping, LearningRateMonitor, ModelSummary, ProgressBar, GradientAccumulation,
+///         GradientClip, every logger, and yours.
+template <class C>
+concept CallbackPolicy =
+    std::movable<std::remove_cvref_t<C>> &&
+    (ListensToHooks<detail::component_t<C>> || LoggerPolicy<detail::component_t<C>> ||
+     AccumulatesGradients<detail::component_t<C>> || ClipsGradients<detail::component_t<C>>);
+
+/// A trainer holds its components in one of these: empty ones take no room.
+template <class... C>
+using ComponentTuple = boost::hana::basic_tuple<C...>;
+
+/// Calls `f` with every component that is there, in the order given, checkpoints last.
+template <class... C, class F>
+constexpr void for_each_component(ComponentTuple<C...>& components, F&& f) {
+    const auto visit = [&f]<bool Checkpoints>(auto& component, std::bool_constant<Checkpoints>) {
+        using Given = std::remove_cvref_t<decltype(component)>;
+        if constexpr (detail::has_role<Given, role::checkpoint> == Checkpoints) {
+            if constexpr (std::same_as<Given, detail::component_t<Given>>) {
+                f(component);
+            } else if (component.has_value()) {
+                f(*component);
+            }
+        }
+    };
+    boost::hana::unpack(components, [&](auto&... component) { (visit(component, std::false_type{}), ...); });
+    boost::hana::unpack(components, [&](auto&... component) { (visit(component, std::true_type{}), ...); });
+}
+
+}  // namespace lit

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace lit::detail {
+
+// Eight bytes at a time (Intel's slicing by 8), on little-endian machines as all of PyTorch's files are.
+inline std::uint32_t crc32(const void* data, std::size_t size) {
+    static constexpr auto tables = [] {
+        std::array<std::array<std::uint32_t, 256>, 8> result{};
+        for (std::uint32_t i = 0; i < 256; ++i) {
+            std::uint32_t crc = i;
+            for (int bit = 0; bit < 8; ++bit) {
+                crc = crc >> 1U ^ ((crc & 1U) != 0 ? 0xedb88320U : 0U);
+            }
+            result[0][i] = crc;
+        }
+        for (std::uint32_t i = 0; i < 256; ++i) {
+            for (std::size_t t = 1; t < 8; ++t) {
+                result[t][i] = result[t - 1][i] >> 8U ^ result[0][result[t - 1][i] & 0xffU];
+            }
+        }
+        return result;
+    }();
+    const auto* bytes = static_cast<const std::uint8_t*>(data);
+    std::uint32_t crc = ~0U;
+    for (; size >= 8; size -= 8, bytes += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, bytes, 8);
+        word ^= crc;
+        crc = 0;
+        for (std::size_t t = 0; t < 8; ++t) {
+            crc ^= tables[7 - t][word >> (8 * t) & 0xffU];
+        }
+    }
+    for (; size > 0; --size, ++bytes) {
+        crc = crc >> 8U ^ tables[0][(crc ^ *bytes) & 0xffU];
+    }
+    return ~crc;
+}
+
+/// The checksums in a zip's directory by the records' names below the archive's own folder; PyTorch's reader ignores them.
+///
+/// A checksum of 0 is left out: it is what PyTorch writes when told not to compute any. So is all that cannot be found.
+inline std::unordered_map<std::string, std::uint32_t> zip_checksums(const std::filesystem::path& path) {
+    static constexpr std::size_t tail_size = 22 + 20 + 65535;  // end record, zip64's locator, the longest comment
+    static constexpr std::uint64_t entry_size = 46;
+    std::unordered_map<std::string, std::uint32_t> result;
+    const std::uint64_t file_size = std::filesystem::file_size(path);
+    std::ifstream file(path, std::ios::binary);
+    const auto read = [&](std::uint64_t offset, std::uint64_t size) {
+        std::string bytes;
+        if (offset <= file_size && size <= file_size - offset) {
+            bytes.resize(size);
+            file.seekg(static_cast<std::streamoff>(offset));
+            file.read(bytes.data(), static_cast<std::streamsize>(size));
+        }
+        return file ? bytes : std::string();
+    };
+    const auto number = [](std::string_view bytes, std::size_t offset, std::size_t width) {
+        std::uint64_t value = 0;
+        if (offset + width <= bytes.size()) {
+            std::memcpy(&value, bytes.data() + offset, width);
+        }
+        return value;
+    };
+    const std::uint64_t tail_start = file_size - std::min<std::uint64_t>(file_size, tail_size);
+    const std::string tail = read(tail_start, file_size - tail_start);
+    const std::size_t end = tail.rfind("PK\5\6");
+    if (end == std::string::npos) {
+        return result;
+    }
+    std::uint64_t size = number(tail, end + 12, 4);
+    std::uint64_t offset = number(tail, end + 16, 4);
+    if (end >= 20 && std::string_view(tail).substr(end - 20, 4) == "PK\6\7") {  // larger than 4 GiB
+        const std::string large = read(number(tail, end - 12, 8), 56);
+        if (large.starts_with("PK\6\6")) {
+            size = number(large, 40, 8);
+            offset = number(large, 48, 8);
+        }
+    }
+    const std::string directory = read(offset, size);
+    for (std::size_t at = 0; at + entry_size <= directory.size() && directory.compare(at, 4, "PK\1\2") == 0;) {
+        const std::size_t name_size = number(directory, at + 28, 2);
+        const std::string name = directory.substr(at + entry_size, name_size);
+        const auto checksum = static_cast<std::uint32_t>(number(directory, at + 16, 4));
+        if (const std::size_t slash = name.find('/'); slash != std::string::npos && checksum != 0) {
+            result.emplace(name.substr(slash + 1), checksum);
+        }
+        at += entry_size + name_size + number(directory, at + 30, 2) + number(directory, at + 32, 2);
+    }
+    return result;
+}
+
+}  // namespace lit::detail

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+/// Fields of an aggregate: their number, their names, their references; without a macro.
+///
+/// Errors  more than 40 fields do not compile.
+/// Source  the names are read from the compiler's spelling of a pointer to a subobject (g++ 12, clang 19).
+namespace lit::reflection {
+
+namespace detail {
+
+struct AnyField {
+    template <class T>
+    operator T() const;  // NOLINT: declared only, to ask whether a field is there
+};
+
+template <class T, std::size_t... I>
+concept InitializedWith = requires { T{(static_cast<void>(I), AnyField{})...}; };
+
+template <class T, std::size_t N, std::size_t... I>
+consteval bool takes(std::index_sequence<I...>) {
+    return InitializedWith<T, I...>;
+}
+
+template <class T, std::size_t N = 40>
+consteval std::size_t count() {
+    if constexpr (N == 0) {
+        return 0;
+    } else if constexpr (takes<T, N>(std::make_index_sequence<N>{})) {
+        return N;
+    } else {
+        return count<T, N - 1>();
+    }
+}
+
+}  // namespace detail
+
+/// How many fields the aggregate has.
+template <class T>
+    requires std::is_aggregate_v<T>
+inline constexpr std::size_t field_count = detail::count<std::remove_cv_t<T>>();
+
+// Structured bindings need the number of names written out: the one place where that is done.
+#define LIT_FIELDS(N, ...)                        \
+    else if constexpr (field_count<Plain> == N) { \
+        auto& [__VA_ARGS__] = value;              \
+        return std::tie(__VA_ARGS__);             \
+    }
+
+/// References to all fields, in the order of their declaration.
+template <class T>
+    requires std::is_aggregate_v<T>
+constexpr auto fields(T& value) {
+    using Plain = std::remove_cv_t<T>;
+    if constexpr (field_count<Plain> == 0) {
+        return std::tuple<>();
+    }
+    LIT_FIELDS(1, a)
+    LIT_FIELDS(2, a, b)
+    LIT_FIELDS(3, a, b, c)
+    LIT_FIELDS(4, a, b, c, d)
+    LIT_FIELDS(5, a, b, c, d, e)
+    LIT_FIELDS(6, a, b, c, d, e, f)
+    LIT_FIELDS(7, a, b, c, d, e, f, g)
+    LIT_FIELDS(8, a, b, c, d, e, f, g, h)
+    LIT_FIELDS(9, a, b, c, d, e, f, g, h, i)
+    LIT_FIELDS(10, a, b, c, d, e, f, g, h, i, j)
+    LIT_FIELDS(11, a, b, c, d, e, f, g, h, i, j, k)
+    LIT_FIELDS(12, a, b, c, d, e, f, g, h, i, j, k, l)
+    LIT_FIELDS(13, a, b, c, d, e, f, g, h, i, j, k, l, m)
+    LIT_FIELDS(14, a, b, c, d, e, f, g, h, i, j, k, l, m, n)
+    LIT_FIELDS(15, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o)
+    LIT_FIELDS(16, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
+    LIT_FIELDS(17, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q)
+    LIT_FIELDS(18, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r)
+    LIT_FIELDS(19, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s)
+    LIT_FIELDS(20, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t)
+    LIT_FIELDS(21, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u)
+    LIT_FIELDS(22, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v)
+    LIT_FIELDS(23, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w)
+    LIT_FIELDS(24, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x)
+    else {
+        static_assert(field_count<Plain> <= 24, "lit: an aggregate of more than 24 fields. Put some into a struct of "
+                                                "their own.");
+    }
+}
+#undef LIT_FIELDS
+
+namespace detail {
+
+template <class T>
+struct Holder {
+    T value;
+};
+
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wundefined-var-template"
+#pragma clang diagnostic ignored "-Wundefined-internal"
+#endif
+// Never defined: only addresses of its subobjects are spelt.
+template <class T>
+extern const Holder<T> never_made;
+
+template <class T, std::size_t I>
+consteval auto address() {
+    return std::addressof(std::get<I>(fields(never_made<T>.value)));
+}
+
+template <auto Pointer>
+consteval std::string_view spelling() {
+    return __PRETTY_FUNCTION__;
+}
+
+// "... Pointer = (& never_made<X>.value.X::lr)]" (g++) or "... Pointer = &never_made.value.lr]" (clang):
+// the last identifier is the field.
+consteval std::string_view last_identifier(std::string_view text) {
+    const auto is_letter = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    };
+    if (const auto end = text.find("; std::string_view"); end != std::string_view::npos) {
+        text = text.substr(0, end);
+    }
+    std::size_t end = text.size();
+    while (end > 0 && !is_letter(text[end - 1])) {
+        --end;
+    }
+    std::size_t begin = end;
+    while (begin > 0 && is_letter(text[begin - 1])) {
+        --begin;
+    }
+    return text.substr(begin, end - begin);
+}
+
+template <class T, std::size_t... I>
+consteval auto names(std::index_sequence<I...>) {
+    return std::array<std::string_view, sizeof...(I)>{last_identifier(spelling<address<T, I>()>())...};
+}
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
+
+}  // namespace detail
+
+/// The names of all fields, in the order of their declaration.
+template <class T>
+inline constexpr auto field_names = detail::names<T>(std::make_index_sequence<field_count<T>>{});
+
+/// Calls `f(name, field)` for each field.
+template <class T, class F>
+constexpr void for_each_field(T& value, F&& f) {
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        [[maybe_unused]] auto all = fields(value);
+        (f(field_names<std::remove_cv_t<T>>[I], std::get<I>(all)), ...);
+    }(std::make_index_sequence<field_count<std::remove_cv_t<T>>>{});
+}
+
+}  // namespace lit::reflection

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/hooks.hpp>
+#include <lit/core/log_options.hpp>
+#include <lit/core/metric_names.hpp>
+#include <lit/core/metric_table.hpp>
+#include <lit/core/number.hpp>
+
+#include <ATen/ops/maximum.h>
+#include <ATen/ops/minimum.h>
+#include <ATen/ops/scalar_tensor.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace lit {
+
+/// The arguments of `log` after the hook's defaults have been filled in.
+struct ResolvedLog {
+    bool prog_bar = false;
+    bool logger = true;
+    bool on_step = false;
+    bool on_epoch = false;
+    bool sync = false;
+    bool add_dataloader_idx = true;
+    Reduce reduce = Reduce::mean;
+
+    bool operator==(const ResolvedLog&) const = default;
+};
+
+/// Reduces over the ranks of a run; empty on one rank. A plain function, so that whoever logs need not know the
+/// strategy's type.
+struct RankReducer {
+    void* context = nullptr;
+    Number (*reduce)(void* context, const Number& value, Reduce how) = nullptr;
+
+    [[nodiscard]] Number operator()(const Number& value, Reduce how) const {
+        return reduce != nullptr ? reduce(context, value, how) : value;
+    }
+};
+
+/// What one loop has logged: one entry per (hook, name, loader). Lightning's `_ResultCollection`.
+///
+/// Cost    an entry is found by two indices. A value on the CPU is added as a double; one on another device is
+///         added there. Strings and memory are touched when an entry is made, not when it is used.
+class ResultCollection {
+ public:
+    /// `training` decides what reaches `callback_metrics`: step values do while training, and never in evaluation.
+    explicit ResultCollection(bool training) : training_(training) {}
+
+    /// The loader whose batches are being evaluated; -1 when there is only one, or none.
+    void set_dataloader(std::int64_t index) { dataloader_idx_ = index; }
+
+    /// Errors  lit::Error when the same name was logged in the same hook with other arguments.
+    void log(Hook hook, MetricId name, const Number& value, const ResolvedLog& options, double batch_size,
+             const RankReducer& ranks) {
+        Entry& entry = find_or_make(hook, name, options);
+        if (!(entry.options == options) || entry.dataloader_idx != dataloader_idx_) {
+            throw Error("log: \"" + MetricNames::name(name) + "\" was logged twice in " +
+                        std::string(info(hook).name) +
+                        " with different arguments. Use the same arguments, or another name.");
+        }
+        entry.has_reset = false;
+        entry.computed_valid = false;
+        if (options.on_step) {
+            entry.step = options.sync ? ranks(value, options.reduce) : value;
+            entry.step_valid = true;
+            if (!options.on_epoch) {
+                return;
+            }
+        }
+        entry.accumulate(value, batch_size);
+    }
+
+    /// Forgets the values of one hook, so that a new epoch starts anew.
+    void reset(Hook hook) {
+        for (Entry& entry : entries_) {
+            // With several loaders a hook's entries belong to one loader each and begin anew one by one.
+            if (entry.hook == hook && entry.dataloader_idx == dataloader_idx_) {
+                entry.reset();
+            }
+        }
+    }
+    void reset() {
+        for (Entry& entry : entries_) {
+            entry.reset();
+        }
+    }
+
+    /// Hands every valid value to `sink(kind-flags, plain name, forked name, number, options)`.
+    template <class Sink>
+    void publish(bool on_step, const RankReducer& ranks, Sink&& sink) {
+        for (Entry& entry : entries_) {
+            if (entry.has_reset || entry.dataloader_idx != dataloader_idx_) {
+                continue;
+            }
+            const Number* number = entry.read(on_step, ranks);
+            if (number == nullptr) {
+                continue;
+            }
+            const bool for_callbacks = training_ || (entry.options.on_epoch && !on_step);
+            sink(entry.name, on_step ? entry.step_name : entry.epoch_name, *number, entry.options, for_callbacks);
+        }
+    }
+    [[nodiscard]] bool empty() const { return entries_.empty(); }
+
+ private:
+    struct Entry {
+        Hook hook = Hook::none;
+        std::int64_t dataloader_idx = -1;
+        MetricId name = 0;
+        MetricId step_name = 0;
+        MetricId epoch_name = 0;
+        ResolvedLog options;
+        bool has_reset = true;
+        bool step_valid = false;
+        bool computed_valid = false;
+        Number step;
+        Number computed;
+        double sum = 0.0;
+        double weight = 0.0;
+        at::Tensor device_sum;
+
+        void reset() {
+            has_reset = true;
+            step_valid = computed_valid = false;
+            sum = weight = 0.0;
+            device_sum.reset();
+        }
+
+        void accumulate(const Number& value, double batch_size) {
+            const bool first = weight == 0.0;
+            const double factor = options.reduce == Reduce::mean ? batch_size : 1.0;
+            weight += factor;
+            if (value.on_device()) {
+                const at::Tensor wide = value.tensor().to(
+                    value.tensor().scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+                device_sum = first ? wide * factor : combine(device_sum, wide * factor);
+            } else {
+                const double number = value.value();
+                sum = first ? number * factor : combine(sum, number * factor);
+            }
+        }
+        [[nodiscard]] double combine(double a, double b) const {
+            switch (options.reduce) {
+                case Reduce::maximum:
+                    return std::isnan(a) || std::isnan(b) ? std::numeric_limits<double>::quiet_NaN() : std::max(a, b);
+                case Reduce::minimum:
+                    return std::isnan(a) || std::isnan(b) ? std::numeric_limits<double>::quiet_NaN() : std::min(a, b);
+                default:
+                    return a + b;
+            }
+        }
+        [[nodiscard]] at::Tensor combine(const at::Tensor& a, const at::Tensor& b) const {
+            switch (options.reduce) {
+                case Reduce::maximum:
+                    return at::maximum(a, b);
+                case Reduce::minimum:
+                    return at::minimum(a, b);
+                default:
+                    return a + b;
+            }
+        }
+
+        const Number* read(bool on_step, const RankReducer& ranks) {
+            if (on_step) {
+                return options.on_step && step_valid ? &step : nullptr;
+            }
+            if (!options.on_epoch) {
+                return nullptr;
+            }
+            if (!computed_valid) {
+                computed = compute(ranks);
+                computed_valid = true;
+            }
+            return &computed;
+        }
+        [[nodiscard]] Number compute(const RankReducer& ranks) const {
+            Number total = device_sum.defined() ? Number(device_sum) : Number(sum);
+            double divisor = weight;
+            if (options.sync) {
+                // A mean over ranks of unequal size: both parts are summed.
+                total = ranks(total, options.reduce == Reduce::mean ? Reduce::sum : options.reduce);
+                divisor = options.reduce == Reduce::mean ? ranks(Number(weight), Reduce::sum).value() : weight;
+            }
+            if (options.reduce != Reduce::mean) {
+                return total;
+            }
+            return total.on_device() ? Number(total.tensor() / divisor) : Number(total.value() / divisor);
+        }
+    };
+
+    Entry& find_or_make(Hook hook, MetricId name, const ResolvedLog& options) {
+        auto& by_name = index_[static_cast<std::size_t>(hook)];
+        if (name < by_name.size()) {
+            for (const std::uint32_t at : by_name[name]) {
+                Entry& entry = entries_[at];
+                // Without an index in its name an entry is one for all loaders, and a second loader is refused.
+                if (entry.dataloader_idx == dataloader_idx_ || !options.add_dataloader_idx) {
+                    return entry;
+                }
+            }
+        } else {
+            by_name.resize(name + std::size_t{1});
+        }
+        by_name[name].push_back(static_cast<std::uint32_t>(entries_.size()));
+        Entry& entry = entries_.emplace_back();
+        entry.hook = hook;
+        entry.dataloader_idx = dataloader_idx_;
+        entry.options = options;
+        const bool forked = options.on_step && options.on_epoch;
+        const bool indexed = options.add_dataloader_idx && dataloader_idx_ >= 0;
+        const std::string suffix = indexed ? "/dataloader_idx_" + std::to_string(dataloader_idx_) : "";
+        const std::string& plain = MetricNames::name(name);
+        entry.name = MetricNames::intern(plain + suffix);
+        entry.step_name = MetricNames::intern(plain + (forked ? "_step" : "") + suffix);
+        entry.epoch_name = MetricNames::intern(plain + (forked ? "_epoch" : "") + suffix);
+        return entry;
+    }
+
+    bool training_;
+    std::int64_t dataloader_idx_ = -1;
+    std::vector<Entry> entries_;
+    std::array<std::vector<std::vector<std::uint32_t>>, hook_count> index_;
+};
+
+}  // namespace lit

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/error.hpp>
+#include <lit/core/hooks.hpp>
+#include <lit/core/log_options.hpp>
+#include <lit/core/metric_names.hpp>
+#include <lit/core/metric_table.hpp>
+#include <lit/core/number.hpp>
+#include <lit/core/progress.hpp>
+#include <lit/core/results.hpp>
+#include <lit/core/stage.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace lit {
+
+/// What a run knows of itself that does not depend on any type: counters, metrics, the wish to stop.
+///
+/// The trainer owns it; a module points to it while a run lasts, and reads and logs through it.
+struct RunState {
+    Stage stage = Stage::fit;
+    RunningStage running = RunningStage::none;
+    Hook current_hook = Hook::none;
+    bool should_stop = false;
+    std::string stop_reason;
+    FitProgress progress;
+    bool automatic_optimization = true;
+
+    MetricTable callback_metrics;
+    MetricTable logged_metrics;
+    MetricTable progress_bar_metrics;
+
+    ResultCollection train_results{true};
+    ResultCollection fit_validation_results{false};
+    ResultCollection validate_results{false};
+    ResultCollection test_results{false};
+    ResultCollection* results = nullptr;  ///< of the loop that runs; none in predict and outside of runs
+    RankReducer ranks;
+    std::int64_t rank = 0;
+    std::int64_t batch_size = 0;  ///< samples of the batch in work; 0 between batches, -1 when it cannot be told
+
+    [[nodiscard]] std::int64_t current_epoch() const { return progress.epoch.current.completed; }
+    [[nodiscard]] std::int64_t global_step() const {
+        return automatic_optimization ? progress.optimizer_step.total.completed : progress.manual_step.total.completed;
+    }
+    [[nodiscard]] bool sanity_checking() const { return running == RunningStage::sanity_checking; }
+    void request_stop(std::string_view reason) {
+        should_stop = true;
+        stop_reason = reason;
+    }
+
+    /// Errors  lit::Error outside of a hook that may log, for arguments that the hook does not allow, and when a
+    ///         weighted mean finds no batch size.
+    void log(MetricId name, const Number& value, const LogOptions& options) {
+        if (results == nullptr) {
+            throw Error("log: \"" + MetricNames::name(name) +
+                        "\" was logged while nothing collects it (predict, or outside of fit, validate and test). "
+                        "Log in a hook of training, validation or test.");
+        }
+        const ResolvedLog resolved = resolve(name, options);
+        if (logged_hook_ != current_hook && iteration_ != Iteration::later) {
+            results->reset(current_hook);
+        }
+        logged_hook_ = current_hook;
+        if (options.rank_zero_only && rank != 0) {
+            return;
+        }
+        results->log(current_hook, name, value, resolved, weight_of(name, options, resolved), ranks);
+    }
+
+    // --- what the loops say at the points where Lightning's logger connector is told ---
+
+    void batch_started(std::int64_t samples, std::int64_t dataloader_idx) {
+        iteration_ = iteration_ == Iteration::none ? Iteration::first : Iteration::later;
+        batch_size = samples;
+        results->set_dataloader(dataloader_idx);
+    }
+    /// Publishes the batch's step values.
+    void batch_ended() {
+        publish();
+        batch_size = 0;
+    }
+    /// From here on the values of the epoch are meant.
+    void epoch_end_reached() { iteration_ = Iteration::none; }
+    void epoch_ended() {
+        publish();
+        logged_hook_ = Hook::none;
+    }
+    void reset_results() {
+        if (results != nullptr) {
+            results->reset();
+        }
+        iteration_ = Iteration::none;
+        logged_hook_ = Hook::none;
+    }
+    void reset_metrics() {
+        callback_metrics.clear();
+        logged_metrics.clear();
+        progress_bar_metrics.clear();
+    }
+    /// Lightning computes its dicts when they are read; so a callback sees what was logged a moment ago.
+    void publish() {
+        if (results == nullptr) {
+            return;
+        }
+        publish_to([](MetricId, const Number&) {});
+    }
+    /// Publishes, and hands what goes to the loggers to `log_sink(id, number)`.
+    template <class LogSink>
+    void publish_to(LogSink&& log_sink) {
+        results->publish(on_step(), ranks,
+                         [&](MetricId plain, MetricId forked, const Number& number, const ResolvedLog& options,
+                             bool for_callbacks) {
+                             if (options.logger) {
+                                 logged_metrics.set(forked, number);
+                                 log_sink(forked, number);
+                             }
+                             if (for_callbacks) {
+                                 callback_metrics.set(plain, number);
+                                 callback_metrics.set(forked, number);
+                             }
+                             if (options.prog_bar) {
+                                 progress_bar_metrics.set(forked, number);
+                             }
+                         });
+    }
+    [[nodiscard]] bool on_step() const { return iteration_ != Iteration::none; }
+
+    /// Validation inside an epoch of training puts the training's place in the epoch aside.
+    class Nested {
+     public:
+        explicit Nested(RunState& state)
+            : state_(state), iteration_(state.iteration_), results_(state.results),
+              running_(state.running) {}
+        Nested(const Nested&) = delete;
+        Nested& operator=(const Nested&) = delete;
+        ~Nested() {
+            state_.iteration_ = iteration_;
+            state_.results = results_;
+            state_.running = running_;
+        }
+
+     private:
+        RunState& state_;
+        int iteration_;
+        ResultCollection* results_;
+        RunningStage running_;
+    };
+
+ private:
+    struct Iteration {
+        static constexpr int none = 0;
+        static constexpr int first = 1;
+        static constexpr int later = 2;
+    };
+
+    [[nodiscard]] ResolvedLog resolve(MetricId name, const LogOptions& options) const {
+        const Logging logging = info(current_hook).logging;
+        if (logging == Logging::forbidden) {
+            throw Error("log: \"" + MetricNames::name(name) + "\" cannot be logged " +
+                        (current_hook == Hook::none ? std::string("outside of a hook")
+                                                    : "in " + std::string(info(current_hook).name)) +
+                        ". Log it in a step, or in a batch, epoch start or epoch end hook.");
+        }
+        ResolvedLog resolved{.prog_bar = options.prog_bar,
+                             .logger = options.logger,
+                             .on_step = options.on_step.value_or(logging == Logging::step),
+                             .on_epoch = options.on_epoch.value_or(logging != Logging::step),
+                             .sync = options.sync_dist && !options.rank_zero_only,
+                             .add_dataloader_idx = options.add_dataloader_idx,
+                             .reduce = options.reduce_fx};
+        if (!resolved.on_step && !resolved.on_epoch) {
+            throw Error("log: \"" + MetricNames::name(name) +
+                        "\" was given on_step = false and on_epoch = false, so nobody would see it. Set one of them.");
+        }
+        if (logging == Logging::epoch && (resolved.on_step || !resolved.on_epoch)) {
+            throw Error("log: \"" + MetricNames::name(name) + "\" in " + std::string(info(current_hook).name) +
+                        " is a value of an epoch: only on_step = false, on_epoch = true is possible there.");
+        }
+        return resolved;
+    }
+    [[nodiscard]] double weight_of(MetricId name, const LogOptions& options, const ResolvedLog& resolved) const {
+        if (!resolved.on_epoch || resolved.reduce != Reduce::mean) {
+            return 1.0;
+        }
+        if (options.batch_size > 0) {
+            return static_cast<double>(options.batch_size);
+        }
+        if (batch_size < 0) {
+            throw Error("log: the mean of \"" + MetricNames::name(name) +
+                        "\" needs the batch size, and none could be found in the batch. Give .batch_size = n.");
+        }
+        return batch_size == 0 ? 1.0 : static_cast<double>(batch_size);
+    }
+
+    int iteration_ = Iteration::none;
+    Hook logged_hook_ = Hook::none;
+};
+
+}  // namespace lit

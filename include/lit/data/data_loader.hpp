@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/batch.hpp>
+#include <lit/core/error.hpp>
+#include <lit/data/dataset.hpp>
+#include <lit/data/distributed_sampler.hpp>
+#include <lit/data/loader.hpp>
+#include <lit/data/loader_epoch.hpp>
+#include <lit/data/random_sampler.hpp>
+#include <lit/data/sampler.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace lit {
+
+struct DataLoaderOptions {
+    std::int64_t batch_size = 1;
+    bool shuffle = false;
+    bool drop_last = false;              ///< leave out a last batch that is not full
+    std::int64_t num_workers = 0;        ///< threads that gather ahead; 0: the caller gathers when it asks
+    std::int64_t prefetch_factor = 2;    ///< batches held ready per worker
+    std::optional<std::int64_t> seed{};  ///< epoch e is ordered by seed + e; empty: by the global generator
+    bool pin_memory = false;             ///< batches in page-locked memory; without a GPU it has no effect
+};
+
+/// No sampler of one's own: `shuffle` decides.
+struct DefaultSampler {};
+
+/// Goes through a dataset in batches; each `begin()` is one epoch.
+///
+/// Order   the same for every number of workers. Shuffled with a seed: that of `RandomSampler`, a function of
+///         seed and epoch number alone. Without a seed an epoch draws from the global CPU generator exactly
+///         what Python's DataLoader draws, so that after the same `manual_seed` the order is Python's.
+/// Epochs  counted by `begin()`, or told by `set_epoch(n)`; `seek(k)` starts the next epoch at its batch k.
+/// Threads live as long as an iterator: leaving a loop early, by `break` or by an exception, ends them, and
+///         the loader can be walked again. They gather without autograd and with one intra-op thread each.
+///         Starting one takes tens of microseconds, so there is no `persistent_workers`. One iterator at a
+///         time draws the epochs; the loader must stay where it is while one lives.
+/// Errors  ConfigError for a batch size below 1, negative workers, a prefetch factor below 1, or a sampler
+///         together with `shuffle`. What the dataset throws is thrown at its place in the order, with its own
+///         type.
+/// Cost    an allocation per epoch and what the dataset allocates; the batch is the iterator's, and may be
+///         moved from.
+/// Source  torch.utils.data.DataLoader, same defaults; there is no `collate_fn`, since datasets gather whole
+///         batches.
+template <DatasetPolicy Dataset, class Sampler = DefaultSampler>
+    requires SamplerPolicy<Sampler> || std::same_as<Sampler, DefaultSampler>
+class DataLoader {
+ public:
+    using batch_type = dataset_batch_t<Dataset>;
+
+    /// Walks one epoch; can be moved but not copied.
+    class iterator {
+     public:
+        using value_type = batch_type;
+        using difference_type = std::ptrdiff_t;
+        using iterator_concept = std::input_iterator_tag;
+
+        batch_type& operator*() const { return epoch_->current(); }
+        batch_type* operator->() const { return &epoch_->current(); }
+        iterator& operator++() {
+            epoch_->advance();
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        [[nodiscard]] friend bool operator==(const iterator& it, std::default_sentinel_t /*end*/) {
+            return it.epoch_->done();
+        }
+
+     private:
+        friend DataLoader;
+        explicit iterator(std::unique_ptr<detail::LoaderEpoch<Dataset>> epoch) : epoch_(std::move(epoch)) {}
+
+        std::unique_ptr<detail::LoaderEpoch<Dataset>> epoch_;
+    };
+
+    explicit DataLoader(Dataset dataset, DataLoaderOptions options = {})
+        requires std::same_as<Sampler, DefaultSampler>
+        : dataset_(std::move(dataset)), options_(options) {
+        check();
+    }
+    DataLoader(Dataset dataset, Sampler sampler, DataLoaderOptions options)
+        requires SamplerPolicy<Sampler>
+        : dataset_(std::move(dataset)), sampler_(std::move(sampler)), options_(options) {
+        check();
+    }
+
+    /// Starts an epoch: the number told by `set_epoch`, or the one after the last.
+    [[nodiscard]] iterator begin() {
+        // Python's iter(DataLoader) draws a base seed for its workers, whether it has some or not.
+        if (!options_.seed) {
+            static_cast<void>(detail::draw_seed());
+        }
+        auto epoch = std::make_unique<detail::LoaderEpoch<Dataset>>(
+            dataset_, order(), samples(),
+            detail::EpochOptions{.batch_size = options_.batch_size,
+                                 .first = std::exchange(first_batch_, 0),
+                                 .batches = size(),
+                                 .workers = options_.num_workers,
+                                 .prefetch = options_.num_workers * options_.prefetch_factor,
+                                 .pin_memory = options_.pin_memory});
+        ++epoch_;
+        epoch->start();
+        return iterator{std::move(epoch)};
+    }
+    [[nodiscard]] std::default_sentinel_t end() const { return {}; }
+
+    /// Batches in an epoch (of this rank, after `shard`).
+    [[nodiscard]] std::int64_t size() const {
+        const std::int64_t count = samples();
+        return options_.drop_last ? count / options_.batch_size
+                                  : (count + options_.batch_size - 1) / options_.batch_size;
+    }
+    /// Samples in an epoch (of this rank, after `shard`), the ones that `drop_last` leaves out among them.
+    [[nodiscard]] std::int64_t samples() const { return shard_ ? distributed().size() : all_samples(); }
+    [[nodiscard]] std::int64_t batch_size() const { return options_.batch_size; }
+    [[nodiscard]] const DataLoaderOptions& options() const { return options_; }
+    [[nodiscard]] const Dataset& dataset() const { return dataset_; }
+
+    /// The number of the epoch that the next `begin()` starts.
+    [[nodiscard]] std::int64_t epoch() const { return epoch_; }
+    void set_epoch(std::int64_t epoch) { epoch_ = epoch; }
+    /// The next epoch (only that one) starts at its batch `batch`; what lies before is not gathered.
+    void seek(std::int64_t batch) {
+        if (batch < 0 || batch > size()) {
+            throw ConfigError("DataLoader: seek(" + std::to_string(batch) + ") in an epoch of " +
+                              std::to_string(size()) + " batches; expected 0 to " + std::to_string(size()) +
+                              ".");
+        }
+        first_batch_ = batch;
+    }
+    void set_batch_size(std::int64_t batch_size) {
+        DataLoaderOptions changed = options_;
+        changed.batch_size = batch_size;
+        std::swap(options_, changed);
+        try {
+            check();
+        } catch (...) {
+            options_ = changed;
+            throw;
+        }
+    }
+
+    /// From now on this rank's share only. An own sampler's order is what is shared out.
+    void shard(const ShardOptions& options) {
+        static_cast<void>(DistributedSampler(0, {.rank = options.rank, .world_size = options.world_size}));
+        shard_ = options;
+    }
+    /// False only when the order is the dataset's.
+    [[nodiscard]] bool is_shuffled() const {
+        if (sequential_) {
+            return false;
+        }
+        if (shard_ && shard_->shuffle) {
+            return *shard_->shuffle;
+        }
+        return options_.shuffle || !std::same_as<Sampler, DefaultSampler>;
+    }
+    /// From now on the dataset's order, whatever was asked for before.
+    void set_sequential() { sequential_ = true; }
+
+ private:
+    void check() const {
+        const auto refuse = [](const std::string& what) { throw ConfigError("DataLoader: " + what); };
+        if (options_.batch_size < 1) {
+            refuse("batch_size = " + std::to_string(options_.batch_size) + ", expected at least 1.");
+        }
+        if (options_.num_workers < 0) {
+            refuse("num_workers = " + std::to_string(options_.num_workers) +
+                   ", expected 0 (gather in the caller) or a number of threads.");
+        }
+        if (options_.prefetch_factor < 1) {
+            refuse("prefetch_factor = " + std::to_string(options_.prefetch_factor) +
+                   ", expected at least 1.");
+        }
+        if (options_.shuffle && !std::same_as<Sampler, DefaultSampler>) {
+            refuse(
+                "shuffle = true together with a sampler; the sampler decides the order, leave shuffle out.");
+        }
+    }
+
+    [[nodiscard]] std::int64_t all_samples() const {
+        if constexpr (SamplerPolicy<Sampler>) {
+            if (!sequential_) {
+                return sampler_.size();
+            }
+        }
+        return dataset_.size();
+    }
+    [[nodiscard]] DistributedSampler distributed() const {
+        return {all_samples(),
+                {.rank = shard_->rank,
+                 .world_size = shard_->world_size,
+                 .shuffle = !sequential_ && shard_->shuffle.value_or(options_.shuffle),
+                 .seed = shard_->seed,
+                 .drop_last = false,
+                 .pad = shard_->pad}};
+    }
+
+    /// The epoch's indices; empty where they are 0, 1, 2, ...
+    [[nodiscard]] std::optional<std::vector<std::int64_t>> order() {
+        std::optional<std::vector<std::int64_t>> all;
+        if constexpr (SamplerPolicy<Sampler>) {
+            if (!sequential_) {
+                all = sampler_.indices(epoch_);
+            }
+        } else if (!shard_ && options_.shuffle && !sequential_) {
+            all = RandomSampler(dataset_.size(), options_.seed).indices(epoch_);
+        }
+        if (!shard_) {
+            return all;
+        }
+        std::vector<std::int64_t> mine = distributed().indices(epoch_);
+        if (all) {
+            for (std::int64_t& index : mine) {
+                index = (*all)[static_cast<std::size_t>(index)];
+            }
+        }
+        return mine;
+    }
+
+    Dataset dataset_;
+    [[no_unique_address]] Sampler sampler_{};
+    DataLoaderOptions options_;
+    std::optional<ShardOptions> shard_{};
+    bool sequential_ = false;
+    std::int64_t epoch_ = 0;
+    std::int64_t first_batch_ = 0;
+};
+
+}  // namespace lit

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/batch.hpp>
+#include <lit/data/dataset.hpp>
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace lit::detail {
+
+/// Makes LibTorch's kernels run on one thread when called from this thread, and only from this one.
+///
+/// at::set_num_threads would also change what threads started later get, autograd's among them. OpenMP's own
+/// setting belongs to the calling thread; it is looked up, since which OpenMP is there is LibTorch's matter.
+inline void use_one_intraop_thread() {
+    static_cast<void>(
+        at::get_num_threads());  // LibTorch initialises a thread lazily, and must have done so before
+    at::internal::lazy_init_num_threads();
+    using SetThreads = void (*)(int);
+    if (const auto set = reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "omp_set_num_threads"))) {
+        set(1);
+    }
+}
+
+struct EpochOptions {
+    std::int64_t batch_size;
+    std::int64_t first;
+    std::int64_t batches;
+    std::int64_t workers;
+    std::int64_t prefetch;
+    bool pin_memory;
+};
+
+/// One walk through a dataset: hands out batches first..batches-1 in order, gathered by the caller or by
+/// worker threads.
+template <DatasetPolicy Dataset>
+class LoaderEpoch {
+ public:
+    using Batch = dataset_batch_t<Dataset>;
+
+    LoaderEpoch(const Dataset& dataset, std::optional<std::vector<std::int64_t>> order, std::int64_t samples,
+                EpochOptions options)
+        : dataset_(dataset),
+          order_(std::move(order)),
+          samples_(samples),
+          options_(options),
+          next_(options.first),
+          claimed_(options.first),
+          slots_(static_cast<std::size_t>(options.workers > 0 ? options.prefetch : 0)) {}
+
+    LoaderEpoch(const LoaderEpoch&) = delete;
+    LoaderEpoch& operator=(const LoaderEpoch&) = delete;
+    ~LoaderEpoch() { stop(); }
+
+    /// Starts the threads and fetches the first batch. Apart from the constructor, so that the destructor
+    /// runs if it throws.
+    void start() {
+        const std::int64_t remaining = options_.batches - options_.first;
+        for (std::int64_t worker = 0; worker < std::min(options_.workers, remaining); ++worker) {
+            threads_.emplace_back([this] { work(); });
+        }
+        advance();
+    }
+
+    [[nodiscard]] bool done() const { return !current_.has_value(); }
+    [[nodiscard]] Batch& current() { return *current_; }
+
+    void advance() {
+        current_.reset();
+        if (next_ >= options_.batches) {
+            stop();
+            return;
+        }
+        if (threads_.empty()) {
+            const std::int64_t index = std::exchange(next_, options_.batches);  // an exception ends the epoch
+            current_.emplace(gather(index));
+            next_ = index + 1;
+            return;
+        }
+        Slot slot = take();
+        if (slot.error) {
+            stop();
+            next_ = options_.batches;
+            std::rethrow_exception(std::move(slot.error));
+        }
+        current_ = std::move(slot.batch);
+    }
+
+ private:
+    struct Slot {
+        std::optional<Batch> batch;
+        std::exception_ptr error;
+    };
+
+    [[nodiscard]] Batch gather(std::int64_t index) const {
+        const at::NoGradGuard no_grad;
+        const std::int64_t begin = index * options_.batch_size;
+        const std::int64_t end = std::min(begin + options_.batch_size, samples_);
+        Batch batch = order_ ? dataset_.get_batch(Indices(*order_).subspan(
+                                   static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)))
+                             : get_range(dataset_, begin, end);
+        if constexpr (MappableBatch<Batch>) {
+            if (options_.pin_memory && at::globalContext().hasCUDA()) {
+                for_each_tensor(batch, [](at::Tensor& tensor) { tensor = tensor.pin_memory(); });
+            }
+        }
+        return batch;
+    }
+
+    /// A worker: claims the next batch, gathers it, puts it into its place. At most `prefetch` batches are
+    /// under way.
+    void work() {
+        use_one_intraop_thread();
+        std::unique_lock lock(mutex_);
+        for (;;) {
+            room_.wait(lock, [this] {
+                return stopped_ || claimed_ >= options_.batches || claimed_ < next_ + options_.prefetch;
+            });
+            if (stopped_ || claimed_ >= options_.batches) {
+                return;
+            }
+            const std::int64_t index = claimed_++;
+            lock.unlock();
+            Slot slot;
+            try {
+                slot.batch.emplace(gather(index));
+            } catch (...) {
+                slot.error = std::current_exception();
+            }
+            lock.lock();
+            if (slot.error) {
+                claimed_ = options_.batches;  // nobody will ask for what comes after
+                room_.notify_all();
+            }
+            slot_of(index) = std::move(slot);
+            if (index == next_) {
+                ready_.notify_one();
+            }
+        }
+    }
+
+    [[nodiscard]] Slot take() {
+        std::unique_lock lock(mutex_);
+        Slot& slot = slot_of(next_);
+        ready_.wait(lock, [&slot] { return slot.batch.has_value() || slot.error; });
+        Slot taken = std::exchange(slot, Slot{});
+        ++next_;
+        lock.unlock();
+        room_.notify_one();
+        return taken;
+    }
+
+    [[nodiscard]] Slot& slot_of(std::int64_t index) {
+        return slots_[static_cast<std::size_t>(index) % slots_.size()];
+    }
+
+    void stop() {
+        {
+            const std::lock_guard lock(mutex_);
+            stopped_ = true;
+        }
+        room_.notify_all();
+        for (std::thread& thread : threads_) {
+            thread.join();
+        }
+        threads_.clear();
+    }
+
+    const Dataset& dataset_;
+    std::optional<std::vector<std::int64_t>> order_;
+    std::int64_t samples_;
+    EpochOptions options_;
+    std::optional<Batch> current_{};
+
+    std::mutex mutex_{};
+    std::condition_variable room_{};   // a worker may claim
+    std::condition_variable ready_{};  // the next batch is there
+    std::int64_t next_;                // the batch that the consumer takes next
+    std::int64_t claimed_;             // the batch that a worker claims next
+    bool stopped_ = false;
+    std::vector<Slot> slots_;
+    std::vector<std::thread> threads_{};
+};
+
+}  // namespace lit::detail

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/value.hpp>
+
+#include <charconv>
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace lit {
+
+/// One number of a row that goes to the loggers, under the name it is published by.
+struct Scalar {
+    std::string_view name;  ///< read during the call only
+    double value = 0.0;
+};
+
+template <class L>
+concept LogsMetrics = requires(L& l, std::span<const Scalar> metrics, std::int64_t step) {
+    l.log_metrics(metrics, step);
+};
+template <class L>
+concept LogsHyperparameters = requires(L& l, const Dict& params) { l.log_hyperparams(params); };
+template <class L>
+concept SavesLogs = requires(L& l, std::string_view status) {
+    l.save();
+    l.finalize(status);
+};
+template <class L>
+concept StartsLogging = requires(L& l, const std::filesystem::path& default_root_dir) {
+    l.start(default_root_dir);
+};
+template <class L>
+concept NamesItsRun = requires(const L& l) {
+    { l.name() } -> std::convertible_to<std::string>;
+    { l.version() } -> std::convertible_to<std::string>;
+};
+template <class L>
+concept KnowsItsFolder = requires(const L& l) {
+    { l.save_dir() } -> std::convertible_to<std::filesystem::path>;
+    { l.log_dir() } -> std::convertible_to<std::filesystem::path>;
+};
+
+/// Takes the numbers of a run to where somebody will look at them.
+///
+/// A logger is inert until start(): constructing it touches nothing. All calls below `start` come from rank 0 only.
+///
+/// start(root)          once at the begin of every run (fit, test, ...), before the first row; `root` is the trainer's
+///                      `default_root_dir`, used where no `save_dir` was set. Chooses the version the first time and
+///                      stays in it: a test after a fit goes to the same place.
+/// log_hyperparams(d)   the merged hyperparameters of module and data; nested dicts and lists allowed.
+/// log_metrics(m, x)    one row; `x` is the step on the horizontal axis, which may come again and may go back to 0.
+/// save()               after every row, so it is cheap: rows may stay buffered for some seconds.
+/// flush()              optional, see lit::flush_logs: everything so far is where others can read it.
+/// finalize(status)     at the end of every run: "success", "failed" or "finished". Nothing stays buffered.
+/// name(), version()    of the experiment and of the run: `lightning_logs`, `version_3`; version() is empty before start().
+/// save_dir()           the folder of all experiments. log_dir(): the folder of this run, empty before start().
+/// Errors  ConfigError on construction for bad settings; FileError from start() where nothing can be written, and
+///         from any other writing call where the system refused later (disk full): never swallowed.
+/// Models  NullLogger, TensorBoardLogger, CSVLogger.
+template <class L>
+concept LoggerPolicy = std::movable<L> && StartsLogging<L> && LogsMetrics<L> && LogsHyperparameters<L> &&
+                       SavesLogs<L> && NamesItsRun<L> && KnowsItsFolder<L>;
+
+template <class L>
+concept FlushesLogs = LoggerPolicy<L> && requires(L& l) { l.flush(); };
+
+/// Writes out what a logger has buffered, where it buffers; called after an evaluation.
+template <LoggerPolicy Logger>
+void flush_logs(Logger& logger) {
+    if constexpr (FlushesLogs<Logger>) {
+        logger.flush();
+    }
+}
+
+/// The N of `version_N`, nothing for a version that the user named.
+[[nodiscard]] inline std::optional<std::int64_t> version_number(std::string_view version) {
+    constexpr std::string_view prefix = "version_";
+    if (!version.starts_with(prefix) || version.size() == prefix.size()) {
+        return std::nullopt;
+    }
+    std::int64_t number = 0;
+    const char* last = version.data() + version.size();
+    const auto parsed = std::from_chars(version.data() + prefix.size(), last, number);
+    if (parsed.ec != std::errc{} || parsed.ptr != last || number < 0) {
+        return std::nullopt;
+    }
+    return number;
+}
+
+/// Writes nothing, anywhere.
+struct NullLogger {
+    static void start(const std::filesystem::path& /*default_root_dir*/) {}
+    static void log_metrics(std::span<const Scalar> /*metrics*/, std::int64_t /*step*/) {}
+    static void log_hyperparams(const Dict& /*params*/) {}
+    static void save() {}
+    static void finalize(std::string_view /*status*/) {}
+    [[nodiscard]] static std::string name() { return {}; }
+    [[nodiscard]] static std::string version() { return {}; }
+    [[nodiscard]] static std::filesystem::path save_dir() { return {}; }
+    [[nodiscard]] static std::filesystem::path log_dir() { return {}; }
+};
+static_assert(LoggerPolicy<NullLogger>);
+static_assert(std::is_empty_v<NullLogger>);
+
+}  // namespace lit

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/error.hpp>
+#include <lit/loggers/logger.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace lit::detail {
+
+[[noreturn]] inline void throw_file_error(std::string_view who, std::string_view action,
+                                          const std::filesystem::path& path, int reason) {
+    throw FileError(std::string(who) + ": cannot " + std::string(action) + " " + path.string() + ": " +
+                    std::strerror(reason) +
+                    ". Free the space or give a folder that can be written through `save_dir` or `default_root_dir`.");
+}
+
+/// A file that only grows; it is closed when it goes out of scope.
+class AppendFile {
+ public:
+    enum class Mode { create_new, append };
+
+    AppendFile() = default;
+    /// Errors  FileError, also where `create_new` finds a file of that name.
+    AppendFile(std::string_view who, std::filesystem::path path, Mode mode) : who_(who), path_(std::move(path)) {
+        const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (mode == Mode::create_new ? O_EXCL : 0);
+        descriptor_ = ::open(path_.c_str(), flags, 0666);
+        if (descriptor_ < 0) {
+            throw_file_error(who_, "open", path_, errno);
+        }
+    }
+    AppendFile(AppendFile&& other) noexcept
+        : who_(std::move(other.who_)),
+          path_(std::move(other.path_)),
+          descriptor_(std::exchange(other.descriptor_, -1)) {}
+    AppendFile& operator=(AppendFile&& other) noexcept {
+        std::swap(who_, other.who_);
+        std::swap(path_, other.path_);
+        std::swap(descriptor_, other.descriptor_);
+        return *this;
+    }
+    AppendFile(const AppendFile&) = delete;
+    AppendFile& operator=(const AppendFile&) = delete;
+    ~AppendFile() {
+        if (descriptor_ >= 0) {
+            ::close(descriptor_);
+        }
+    }
+
+    [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
+    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+    void write(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+            if (written < 0 && errno != EINTR) {
+                throw_file_error(who_, "write to", path_, errno);
+            }
+            bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
+        }
+    }
+    void sync() {
+        if (::fsync(descriptor_) != 0 && errno != EINVAL) {
+            throw_file_error(who_, "flush", path_, errno);
+        }
+    }
+    void close() {
+        const int descriptor = std::exchange(descriptor_, -1);
+        if (descriptor >= 0 && ::close(descriptor) != 0 && errno != EINTR) {
+            throw_file_error(who_, "close", path_, errno);
+        }
+    }
+
+ private:
+    std::string who_;
+    std::filesystem::path path_;
+    int descriptor_ = -1;
+};
+
+/// Writes a whole file under another name in the same folder and then renames it, so that a reader sees the old file
+/// or the new one and never a part. `fill(file)` writes the content.
+void replace_file(std::string_view who, const std::filesystem::path& path, auto&& fill) {
+    std::filesystem::path temporary = path;
+    temporary += ".tmp" + std::to_string(::getpid());
+    ::unlink(temporary.c_str());
+    try {
+        AppendFile file(who, temporary, AppendFile::Mode::create_new);
+        fill(file);
+        file.close();
+    } catch (...) {
+        ::unlink(temporary.c_str());
+        throw;
+    }
+    if (::rename(temporary.c_str(), path.c_str()) != 0) {
+        const int reason = errno;
+        ::unlink(temporary.c_str());
+        throw_file_error(who, "replace", path, reason);
+    }
+}
+
+/// `~` and `~/...` name the home folder, as in a shell.
+[[nodiscard]] inline std::filesystem::path expand_home(const std::string& path) {
+    const char* home = std::getenv("HOME");
+    if (home == nullptr || (path != "~" && !path.starts_with("~/"))) {
+        return path;
+    }
+    return std::filesystem::path(home) / std::filesystem::path(path.substr(std::min<std::size_t>(path.size(), 2)));
+}
+
+/// Where a run's files go: `<save_dir>/<name>/<version>[/<sub_dir>]`.
+///
+/// Without a version of the user's, the version is one more than the greatest `version_N` that is there, else 0. The
+/// folder is claimed by creating it, so two runs that start at once do not share one.
+class RunFolder {
+ public:
+    RunFolder(std::string who, const std::string& save_dir, std::string name, std::string version,
+              std::string sub_dir = {})
+        : who_(std::move(who)),
+          save_dir_(expand_home(save_dir)),
+          name_(std::move(name)),
+          version_(std::move(version)),
+          sub_dir_(std::move(sub_dir)) {}
+
+    /// Errors  FileError with the path and the system's reason.
+    void start(const std::filesystem::path& default_root_dir) {
+        if (started_) {
+            return;
+        }
+        if (save_dir_.empty()) {
+            save_dir_ = default_root_dir.empty() ? std::filesystem::path(".") : default_root_dir;
+        }
+        const std::filesystem::path root = name_.empty() ? save_dir_ : save_dir_ / name_;
+        create_folders(root);
+        std::filesystem::path run;
+        if (version_.empty()) {
+            std::int64_t number = next_version(root);
+            for (;; ++number) {
+                run = root / ("version_" + std::to_string(number));
+                if (::mkdir(run.c_str(), 0777) == 0) {
+                    break;
+                }
+                if (errno != EEXIST) {
+                    throw_file_error(who_, "create the folder", run, errno);
+                }
+            }
+            version_ = "version_" + std::to_string(number);
+        } else {
+            run = root / version_;
+            create_folders(run);
+        }
+        log_dir_ = sub_dir_.empty() ? run : run / sub_dir_;
+        create_folders(log_dir_);
+        if (::access(log_dir_.c_str(), W_OK | X_OK) != 0) {
+            throw_file_error(who_, "write to the folder", log_dir_, errno);
+        }
+        started_ = true;
+    }
+
+    [[nodiscard]] bool started() const { return started_; }
+    [[nodiscard]] const std::string& who() const { return who_; }
+    [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] const std::string& version() const { return version_; }
+    [[nodiscard]] const std::filesystem::path& save_dir() const { return save_dir_; }
+    [[nodiscard]] const std::filesystem::path& log_dir() const { return log_dir_; }
+
+    void require_started(std::string_view call) const {
+        if (!started_) {
+            throw Error(who_ + ": " + std::string(call) +
+                        " was called before start(default_root_dir). The trainer calls start() at the begin of a "
+                        "run; call it yourself where you use the logger alone.");
+        }
+    }
+
+ private:
+    void create_folders(const std::filesystem::path& folder) const {
+        std::error_code reason;
+        std::filesystem::create_directories(folder, reason);
+        if (!reason && !std::filesystem::is_directory(folder, reason) && !reason) {
+            reason = std::make_error_code(std::errc::not_a_directory);
+        }
+        if (reason) {
+            throw_file_error(who_, "create the folder", folder, reason.value());
+        }
+    }
+
+    /// As Lightning reads them: `version_7` and also `version_7_old` are number 7.
+    [[nodiscard]] std::int64_t next_version(const std::filesystem::path& root) const {
+        std::error_code reason;
+        std::int64_t next = 0;
+        auto entry = std::filesystem::directory_iterator(root, reason);
+        for (; !reason && entry != std::filesystem::directory_iterator(); entry.increment(reason)) {
+            const std::string file = entry->path().filename().string();
+            if (!file.starts_with("version_") || !entry->is_directory()) {
+                continue;
+            }
+            const std::string_view rest = std::string_view(file).substr(8);
+            const std::string_view digits = rest.substr(0, rest.find('_'));
+            std::int64_t number = 0;
+            const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+            if (!digits.empty() && parsed.ec == std::errc{} && parsed.ptr == digits.data() + digits.size() &&
+                number >= 0) {
+                next = std::max(next, number + 1);
+            }
+        }
+        if (reason) {
+            throw_file_error(who_, "read the folder", root, reason.value());
+        }
+        return next;
+    }
+
+    std::string who_;
+    std::filesystem::path save_dir_;
+    std::string name_;
+    std::string version_;
+    std::string sub_dir_;
+    std::filesystem::path log_dir_;
+    bool started_ = false;
+};
+
+}  // namespace lit::detail

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/batch.hpp>
+#include <lit/core/hooks.hpp>
+#include <lit/data/loader.hpp>
+#include <lit/loops/dispatch.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace lit::detail {
+
+/// Walks through the batches of a loader from batch `first` on, `limit` of them at most.
+///
+/// `visit(batch, index, is_last)` answers whether to go on. A loader that does not know its size is read one batch
+/// ahead, so that the last batch is known when it is visited.
+template <class Loader, class Visit>
+void for_each_batch(Loader& loader, std::int64_t first, std::optional<std::int64_t> limit, Visit&& visit) {
+    if (limit && first >= *limit) {
+        return;
+    }
+    auto position = std::begin(loader);
+    const auto end = std::end(loader);
+    std::int64_t index = 0;
+    for (; index < first && position != end; ++index) {
+        ++position;
+    }
+    if (const auto size = loader_size(loader)) {
+        const std::int64_t stop = limit ? std::min(*limit, *size) : *size;
+        while (index < stop && position != end) {
+            if (!visit(std::as_const(*position), index, index + 1 == stop)) {
+                return;
+            }
+            // The last batch is not followed by a wait for one that nobody asked for.
+            if (++index < stop) {
+                ++position;
+            }
+        }
+        return;
+    }
+    while (position != end) {
+        if constexpr (std::forward_iterator<decltype(position)>) {
+            const auto& batch = *position;
+            ++position;
+            const bool last = position == end || (limit && index + 1 >= *limit);
+            if (!visit(batch, index++, last) || last) {
+                return;
+            }
+        } else {
+            const auto batch = std::move(*position);
+            bool last = limit && index + 1 >= *limit;
+            if (!last) {
+                ++position;
+                last = !(position != end);
+            }
+            if (!visit(batch, index++, last) || last) {
+                return;
+            }
+        }
+    }
+}
+
+/// Calls a batch-transfer hook of the data module if it has it, else of the module, else hands the batch on.
+template <class H, class Run, class Batch, class Next, class... Args>
+decltype(auto) through_transfer_hook(Run& run, const Batch& batch, Next&& next, Args&&... args) {
+    if constexpr (Run::has_datamodule && has_module_hook<H, Run, typename Run::source_type, const Batch&, Args&...>) {
+        const HookScope scope(run.state(), H::id);
+        return next(call_module_hook<H>(run, run.source(), batch, args...));
+    } else if constexpr (module_listens<H, Run, const Batch, Args...>) {
+        return next(call_module<H>(run, batch, args...));
+    } else {
+        return next(batch);
+    }
+}
+
+/// Brings a batch to the device, through the three hooks, and calls `use(batch)` with what came out.
+///
+/// Cost    on the CPU without hooks the batch is handed on as it is.
+template <class Run, class Batch, class Use>
+decltype(auto) with_transferred(Run& run, const Batch& batch, std::int64_t dataloader_idx, Use&& use) {
+    return through_transfer_hook<hooks::on_before_batch_transfer>(
+        run, batch,
+        [&](const auto& before) -> decltype(auto) {
+            using Before = std::remove_cvref_t<decltype(before)>;
+            const auto finish = [&](const auto& moved) -> decltype(auto) {
+                return through_transfer_hook<hooks::on_after_batch_transfer>(run, moved, use, dataloader_idx);
+            };
+            const at::Device device = run.device();
+            if constexpr (module_listens<hooks::transfer_batch_to_device, Run, const Before, const at::Device,
+                                         std::int64_t> ||
+                          (Run::has_datamodule && has_module_hook<hooks::transfer_batch_to_device, Run,
+                                                                  typename Run::source_type, const Before&,
+                                                                  const at::Device&, std::int64_t&>)) {
+                return through_transfer_hook<hooks::transfer_batch_to_device>(run, before, finish, device,
+                                                                              dataloader_idx);
+            } else if constexpr (TransferableBatch<Before>) {
+                if (device.is_cpu()) {
+                    return finish(before);
+                }
+                return finish(to_device(before, device, true));
+            } else {
+                if (!device.is_cpu()) {
+                    throw ConfigError(
+                        "Trainer: this batch type cannot be moved to a device by itself. Write transfer_batch_to_device("
+                        "batch, device) in the module, or build the batch of tensors, tuples, vectors and aggregates.");
+                }
+                return finish(before);
+            }
+        },
+        dataloader_idx);
+}
+
+}  // namespace lit::detail

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/callbacks/callback.hpp>
+#include <lit/checkpoint/file.hpp>
+#include <lit/checkpoint/module_state.hpp>
+#include <lit/checkpoint/schema.hpp>
+#include <lit/core/hparams.hpp>
+#include <lit/core/seed.hpp>
+#include <lit/loops/dispatch.hpp>
+#include <lit/loops/run.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace lit {
+namespace detail {
+
+/// lit's own entry beside Lightning's: what Lightning does not store.
+inline constexpr std::string_view lit_key = "lit";
+
+/// Builds the contents of a checkpoint and takes them up again, in Lightning's schema and order.
+template <class Run>
+class CheckpointConnector {
+ public:
+    using Module = typename Run::module_type;
+
+    explicit CheckpointConnector(Run& run) : run_(run) {}
+
+    [[nodiscard]] Dict dump(bool weights_only) {
+        RunState& state = run_.state();
+        Dict checkpoint{{checkpoint_key::epoch, state.current_epoch()},
+                        {checkpoint_key::global_step, state.global_step()},
+                        {checkpoint_key::version, lightning_version},
+                        {checkpoint_key::state_dict, module_state_dict(run_.module())},
+                        {checkpoint_key::loops, loops_state(state.progress)}};
+        if (!weights_only) {
+            Dict callbacks;
+            for_each_component(run_.components(), [&](auto& component) {
+                if constexpr (StatefulCallback<std::remove_reference_t<decltype(component)>>) {
+                    if (Dict own = component.state_dict(); !own.empty()) {
+                        callbacks.set(component.state_key(), std::move(own));
+                    }
+                }
+            });
+            checkpoint.set(checkpoint_key::callbacks, std::move(callbacks));
+            List optimizers;
+            List schedulers;
+            run_.for_each_optimizer([&](auto, auto& optimizer) { optimizers.push_back(optimizer_state(optimizer)); });
+            run_.for_each_scheduler([&](auto& slot, auto&) { schedulers.push_back(slot.state_dict()); });
+            checkpoint.set(checkpoint_key::optimizer_states, std::move(optimizers));
+            checkpoint.set(checkpoint_key::lr_schedulers, std::move(schedulers));
+            checkpoint.set(lit_key, Dict{{"rng_state", get_rng_state()}});
+        }
+        if constexpr (reflection::field_count<typename Module::hparams_type> > 0) {
+            checkpoint.set(checkpoint_key::hparams_name, "kwargs");
+            checkpoint.set(checkpoint_key::hyper_parameters, to_dict(run_.module().hparams));
+        }
+        if (!weights_only) {
+            call_callbacks<hooks::on_save_checkpoint>(run_, checkpoint);
+        }
+        call_module<hooks::on_save_checkpoint>(run_, checkpoint);
+        return checkpoint;
+    }
+
+    /// Before the strategy moves the module: weights and callbacks.
+    /// Errors  CheckpointError that lists the keys and shapes of another model.
+    void restore_module_and_callbacks(const Dict& checkpoint) {
+        call_module<hooks::on_load_checkpoint>(run_, checkpoint);
+        load_module_state(run_.module(), checkpoint.at(checkpoint_key::state_dict).dict());
+        const Value* callbacks = checkpoint.find(checkpoint_key::callbacks);
+        if (callbacks == nullptr) {
+            return;
+        }
+        call_callbacks<hooks::on_load_checkpoint>(run_, checkpoint);
+        for_each_component(run_.components(), [&](auto& component) {
+            if constexpr (StatefulCallback<std::remove_reference_t<decltype(component)>>) {
+                if (const Value* own = callbacks->dict().find(std::string_view(std::string(component.state_key())))) {
+                    component.load_state_dict(own->dict());
+                }
+            }
+        });
+    }
+
+    /// After the optimizers were made: counters, optimizers, schedulers, the generator.
+    /// Errors  CheckpointError for a file of weights alone, and for another number of optimizers or schedulers.
+    void restore_training(const Dict& checkpoint) {
+        if (!checkpoint.contains(checkpoint_key::optimizer_states)) {
+            throw CheckpointError("fit: " + run_.ckpt_path().string() +
+                                  " holds only the weights, so training cannot go on from it. Load it with "
+                                  "load_from_checkpoint and begin a new fit.");
+        }
+        if (const Value* loops = checkpoint.find(checkpoint_key::loops)) {
+            run_.state().progress = read_loops(loops->dict());
+        }
+        restore_list("optimizers", checkpoint.at(checkpoint_key::optimizer_states).items(), [&](auto&& visit) {
+            run_.for_each_optimizer(
+                [&](auto, auto& optimizer) { visit([&](const Value& state) { load_optimizer_state(optimizer, state); }); });
+        });
+        restore_list("schedulers", checkpoint.at(checkpoint_key::lr_schedulers).items(), [&](auto&& visit) {
+            run_.for_each_scheduler(
+                [&](auto& slot, auto&) { visit([&](const Value& state) { slot.load_state_dict(state); }); });
+        });
+        if (const Value* own = checkpoint.find(lit_key)) {
+            if (const Value* rng = own->dict().find("rng_state")) {
+                set_rng_state(rng->tensor());
+            }
+        }
+    }
+
+ private:
+    template <class Each>
+    void restore_list(std::string_view what, const List& states, Each&& each) {
+        std::size_t count = 0;
+        each([&](auto&&) { ++count; });
+        if (count != states.size()) {
+            throw CheckpointError("fit: " + run_.ckpt_path().string() + " has the state of " +
+                                  std::to_string(states.size()) + " " + std::string(what) +
+                                  ", configure_optimizers() returned " + std::to_string(count) + ".");
+        }
+        std::size_t index = 0;
+        each([&](auto&& load) { load(states[index++]); });
+    }
+
+    Run& run_;
+};
+
+}  // namespace detail
+
+template <class Parts, class Module, class Source>
+void Run<Parts, Module, Source>::save_checkpoint(const std::filesystem::path& path, bool weights_only) {
+    const Dict checkpoint = detail::CheckpointConnector<Run>(*this).dump(weights_only);
+    if (is_global_zero()) {
+        save_checkpoint_file(path, checkpoint);
+    }
+    collective().barrier();
+}
+
+}  // namespace lit

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/batch.hpp>
+#include <lit/core/interrupt.hpp>
+#include <lit/loops/batches.hpp>
+#include <lit/loops/data_source.hpp>
+#include <lit/loops/dispatch.hpp>
+
+#include <torch/nn/module.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace lit {
+
+/// The metrics of one loader of a `validate` or `test`, by name.
+using Metrics = std::map<std::string, double>;
+
+namespace detail {
+
+struct Validation {
+    using request = ValRequest;
+    using step = hooks::validation_step;
+    using model_eval = hooks::on_validation_model_eval;
+    using model_train = hooks::on_validation_model_train;
+    using start = hooks::on_validation_start;
+    using end = hooks::on_validation_end;
+    using epoch_start = hooks::on_validation_epoch_start;
+    using epoch_end = hooks::on_validation_epoch_end;
+    using batch_start = hooks::on_validation_batch_start;
+    using batch_end = hooks::on_validation_batch_end;
+    static constexpr std::string_view limit_name = "limit_val_batches";
+};
+struct Testing {
+    using request = TestRequest;
+    using step = hooks::test_step;
+    using model_eval = hooks::on_test_model_eval;
+    using model_train = hooks::on_test_model_train;
+    using start = hooks::on_test_start;
+    using end = hooks::on_test_end;
+    using epoch_start = hooks::on_test_epoch_start;
+    using epoch_end = hooks::on_test_epoch_end;
+    using batch_start = hooks::on_test_batch_start;
+    using batch_end = hooks::on_test_batch_end;
+    static constexpr std::string_view limit_name = "limit_test_batches";
+};
+
+/// Puts a module into evaluation mode and each part of it back into the mode it had.
+class ModuleModes {
+ public:
+    void capture(const torch::nn::Module& module) {
+        modes_.clear();
+        for (const auto& part : parts(module)) {
+            modes_.push_back(part->is_training());
+        }
+    }
+    void restore(torch::nn::Module& module) const {
+        std::size_t index = 0;
+        for (const auto& part : parts(module)) {
+            set(*part, modes_.at(index++));
+        }
+    }
+
+ private:
+    // Module::modules() needs a shared_ptr to the root; lit's modules live where their owner wants.
+    static std::vector<torch::nn::Module*> parts(const torch::nn::Module& root) {
+        std::vector<torch::nn::Module*> all{const_cast<torch::nn::Module*>(&root)};
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            for (const auto& child : all[i]->children()) {
+                all.push_back(child.get());
+            }
+        }
+        return all;
+    }
+    // train() goes down to the children, so it is called from the root downwards: each child is set again later.
+    static void set(torch::nn::Module& part, bool training) { part.train(training); }
+
+    std::vector<bool> modes_;
+};
+
+/// Runs `validation_step` or `test_step` over one loader or several, with Lightning's hooks around it.
+template <class Run, class Kind>
+class EvaluationLoop {
+ public:
+    using Source = typename Run::source_type;
+    using Returned = requested_t<Source, typename Kind::request>;
+    static constexpr bool has_step = Kind::step::template names<typename Run::module_type>;
+    static constexpr bool offered = Kind::request::template offered<Source>;
+
+    EvaluationLoop(Run& run, const Limit& limit, ResultCollection& results, RunningStage running)
+        : run_(run), limit_(limit), results_(results), running_(running) {}
+
+    /// Asks for the loaders and finds out how many batches each is good for.
+    void setup_data(bool again = false) {
+        if constexpr (offered && has_step) {
+            if ((loaders_.has_value() && !again) || limit_.is_zero()) {
+                return;
+            }
+            loaders_.reset();
+            loaders_.set(Kind::request::ask(run_.source()));
+            max_batches_.clear();
+            for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t) {
+                prepare(loader);
+                const auto batches = limit_.of(loader_size(loader), Kind::limit_name);
+                max_batches_.push_back(batches.value_or(unlimited));
+            });
+            seen_.assign(max_batches_.size(), 0);
+        }
+    }
+    /// Batches of each loader; -1 where nobody knows.
+    [[nodiscard]] std::vector<std::int64_t> batches(std::int64_t at_most = unlimited) const {
+        std::vector<std::int64_t> all;
+        for (const std::int64_t batches : max_batches_) {
+            const std::int64_t capped = std::min(batches, at_most);
+            all.push_back(capped == unlimited ? -1 : capped);
+        }
+        return all;
+    }
+    [[nodiscard]] bool has_loaders() const { return !max_batches_.empty(); }
+    void reload_next_time() { loaders_.reset(); }
+
+    /// Units   `at_most`: batches of each loader, for the sanity check.
+    /// Errors  whatever a hook throws; Interrupt after a signal.
+    std::vector<Metrics> run(std::int64_t at_most = unlimited) {
+        if constexpr (offered && has_step) {
+            setup_data();
+            std::int64_t total = 0;
+            for (const std::int64_t batches : max_batches_) {
+                total += std::min(batches, at_most) > 0 ? 1 : 0;
+            }
+            if (total == 0) {
+                return {};
+            }
+            return evaluate(at_most);
+        } else {
+            return {};
+        }
+    }
+
+    static constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max();
+
+ private:
+    template <class Loader>
+    void prepare(Loader& loader) {
+        const TrainerOptions& options = run_.options();
+        if (run_.stage() == Stage::fit && !options.overfit_batches.is_zero()) {
+            if constexpr (Sequencable<Loader>) {
+                if (deref(loader).is_shuffled()) {
+                    run_.warn("overfit_batches: the validation loader shuffles; its batches are taken in order.");
+                    deref(loader).set_sequential();
+                }
+            }
+        }
+        if constexpr (Shardable<Loader>) {
+            if (options.use_distributed_sampler && run_.world_size() > 1) {
+                deref(loader).shard({.rank = run_.global_rank(), .world_size = run_.world_size()});
+            }
+        }
+    }
+
+    std::vector<Metrics> evaluate(std::int64_t at_most) {
+        RunState& state = run_.state();
+        state.results = &results_;
+        state.running = state.sanity_checking() ? RunningStage::sanity_checking : running_;
+        BatchProgress& progress = state.progress.validation_batch;
+        progress.reset_on_run();
+        modes_.capture(run_.module());
+        if constexpr (module_listens<typename Kind::model_eval, Run>) {
+            call_module<typename Kind::model_eval>(run_);
+        } else {
+            run_.module().eval();
+        }
+        call_all<typename Kind::start>(run_);
+        call_all<typename Kind::epoch_start>(run_);
+
+        logged_.clear();
+        logged_of_loader_.clear();
+        const bool several = max_batches_.size() > 1;
+        bool any = false;
+        for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t loader_idx) {
+            const std::int64_t limit = std::min(max_batches_[static_cast<std::size_t>(loader_idx)], at_most);
+            if (limit <= 0) {
+                return;
+            }
+            if (any) {
+                store_loader_outputs();
+            }
+            any = true;
+            set_epoch_if(loader, state.progress.epoch.current.processed);
+            for_each_batch(loader, 0, limit == unlimited ? std::nullopt : std::optional(limit),
+                           [&](const auto& batch, std::int64_t batch_idx, bool is_last) {
+                               progress.is_last_batch = is_last;
+                               with_transferred(run_, batch, loader_idx, [&](const auto& moved) {
+                                   step(moved, batch_idx, loader_idx, several);
+                               });
+                               poll_signals(is_last);
+                               return true;
+                           });
+        });
+        store_loader_outputs();
+        return finish();
+    }
+
+    template <class Batch>
+    void step(const Batch& batch, std::int64_t batch_idx, std::int64_t loader_idx, bool several) {
+        RunState& state = run_.state();
+        BatchProgress& progress = state.progress.validation_batch;
+        progress.increment_ready();
+        state.batch_started(batch_size(batch), several ? loader_idx : -1);
+        call_all<typename Kind::batch_start>(run_, batch, batch_idx, loader_idx);
+        progress.increment_started();
+        const auto compute = [&]() -> decltype(auto) {
+            [[maybe_unused]] const auto scope = run_.precision().forward_scope(run_.device().type());
+            return call_module<typename Kind::step>(run_, batch, batch_idx, loader_idx);
+        };
+        if constexpr (std::is_void_v<decltype(compute())>) {
+            compute();
+            progress.increment_processed();
+            call_all<typename Kind::batch_end>(run_, no_output_, batch, batch_idx, loader_idx);
+        } else {
+            const auto output = compute();
+            progress.increment_processed();
+            call_all<typename Kind::batch_end>(run_, output, batch, batch_idx, loader_idx);
+        }
+        state.batch_ended();
+        progress.increment_completed();
+        if (!state.sanity_checking()) {
+            std::int64_t& seen = seen_[static_cast<std::size_t>(loader_idx)];
+            run_.log_published(seen++);
+        }
+    }
+
+    /// Remembers what one loader's epoch came to.
+    void store_loader_outputs() {
+        RunState& state = run_.state();
+        state.epoch_end_reached();
+        Metrics& metrics = logged_of_loader_.emplace_back();
+        if (!state.sanity_checking()) {
+            state.publish_to([&](MetricId id, const Number& number) {
+                logged_.set(id, number);
+                metrics.insert_or_assign(MetricNames::name(id), number.value());
+            });
+        }
+    }
+
+    std::vector<Metrics> finish() {
+        RunState& state = run_.state();
+        state.epoch_end_reached();
+        results_.set_dataloader(-1);
+        call_all<typename Kind::epoch_end>(run_);
+        state.epoch_ended();
+        if (!state.sanity_checking()) {
+            state.publish_to([&](MetricId id, const Number& number) {
+                logged_.set(id, number);
+                for (Metrics& metrics : logged_of_loader_) {
+                    metrics.insert_or_assign(MetricNames::name(id), number.value());
+                }
+            });
+            run_.log_collected(logged_);
+        }
+        run_.for_each_logger([&](auto& logger) {
+            if (run_.is_global_zero() && !run_.fast_dev_run()) {
+                flush_logs(logger);
+            }
+        });
+        call_all<typename Kind::end>(run_);
+        state.reset_results();
+        if constexpr (module_listens<typename Kind::model_train, Run>) {
+            call_module<typename Kind::model_train>(run_);
+        } else {
+            modes_.restore(run_.module());
+        }
+        return std::move(logged_of_loader_);
+    }
+
+    static void poll_signals(bool is_last) {
+        if (SignalWatch::interrupted()) {
+            throw KeyboardInterrupt();
+        }
+        if (!is_last && SignalWatch::terminated()) {
+            throw TerminationRequest();
+        }
+    }
+
+    struct NoOutput {};
+
+    Run& run_;
+    Limit limit_;
+    ResultCollection& results_;
+    RunningStage running_;
+    HeldLoader<Returned> loaders_;
+    std::vector<std::int64_t> max_batches_;
+    std::vector<std::int64_t> seen_;
+    ModuleModes modes_;
+    MetricTable logged_;
+    std::vector<Metrics> logged_of_loader_;
+    NoOutput no_output_;
+};
+
+}  // namespace detail
+}  // namespace lit

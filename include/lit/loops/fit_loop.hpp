@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/seed.hpp>
+#include <lit/loops/data_source.hpp>
+#include <lit/loops/dispatch.hpp>
+#include <lit/loops/evaluation_loop.hpp>
+#include <lit/loops/schedulers.hpp>
+#include <lit/loops/training_epoch_loop.hpp>
+
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/anomaly_mode.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace lit::detail {
+
+/// The epochs of a fit: the order of Lightning's hooks from the sanity check to on_train_end.
+template <class Run>
+class FitLoop {
+ public:
+    using Source = typename Run::source_type;
+    using Returned = requested_t<Source, TrainRequest>;
+
+    explicit FitLoop(Run& run)
+        : run_(run),
+          validation_(run, run.options().limit_val_batches, run.state().fit_validation_results,
+                      RunningStage::validating),
+          epoch_(run, validation_) {}
+
+    /// `resumed`: the counters come from a checkpoint.
+    void run(bool resumed) {
+        resolve_limits();
+        RunState& state = run_.state();
+        state.results = &state.train_results;
+        state.running = RunningStage::training;
+        run_.module().zero_grad(true);
+        sanity_check();
+        const torch::autograd::DetectAnomalyGuard* anomaly = nullptr;
+        std::optional<torch::autograd::DetectAnomalyGuard> guard;
+        if (run_.options().detect_anomaly) {
+            anomaly = &guard.emplace();
+        }
+        static_cast<void>(anomaly);
+        train(resumed);
+    }
+
+ private:
+    void resolve_limits() {
+        const TrainerOptions& options = run_.options();
+        min_epochs_ = options.min_epochs.value_or(options.min_steps ? 1 : 0);
+        min_steps_ = options.min_steps.value_or(0);
+        if (options.max_epochs) {
+            max_epochs_ = *options.max_epochs;
+        } else if (options.max_steps == -1 && !options.max_time) {
+            run_.warn("max_epochs was not set: 1000. Set max_epochs = -1 to train without an end.");
+            max_epochs_ = 1000;
+        } else {
+            max_epochs_ = -1;
+        }
+    }
+
+    void sanity_check() {
+        const std::int64_t steps = run_.options().num_sanity_val_steps;
+        if constexpr (EvaluationLoop<Run, Validation>::offered && EvaluationLoop<Run, Validation>::has_step) {
+            validation_.setup_data();
+        }
+        validates_ = validation_.has_loaders();
+        constexpr auto all = EvaluationLoop<Run, Validation>::unlimited;
+        const std::int64_t at_most = steps == -1 ? all : steps;
+        run_.set_num_val_batches(validation_.batches(), validation_.batches(at_most));
+        if (!validates_ || steps == 0) {
+            return;
+        }
+        const RngIsolation isolation;
+        const RunState::Nested nested(run_.state());
+        RunState& state = run_.state();
+        state.running = RunningStage::sanity_checking;
+        state.reset_results();
+        state.reset_metrics();
+        call_callbacks<hooks::on_sanity_check_start>(run_);
+        {
+            const at::NoGradGuard no_grad;
+            validation_.run(at_most);
+        }
+        call_callbacks<hooks::on_sanity_check_end>(run_);
+        state.reset_results();
+        state.reset_metrics();
+        state.progress.validation_batch = {};
+    }
+
+    void train(bool resumed) {
+        RunState& state = run_.state();
+        setup_data();
+        if (done() || max_batches_ == 0) {
+            return;
+        }
+        FitProgress& progress = state.progress;
+        const bool inside_epoch = resumed && progress.epoch.current.started > progress.epoch.current.processed;
+        // Saved while an epoch's end was being handled: that epoch is over.
+        progress.epoch.total.completed += progress.epoch.current.processed - progress.epoch.current.completed;
+        progress.epoch.current.completed = progress.epoch.current.processed;
+        call_all<hooks::on_train_start>(run_);
+        bool first = true;
+        while (!done()) {
+            run_epoch(first && inside_epoch);
+            first = false;
+        }
+        call_all<hooks::on_train_end>(run_);
+    }
+
+    void run_epoch(bool resumed_inside) {
+        RunState& state = run_.state();
+        FitProgress& progress = state.progress;
+        reload_if_due();
+        set_epoch_if(loader_.get(), progress.epoch.current.processed);
+        std::int64_t first_batch = 0;
+        if (resumed_inside) {
+            first_batch = resume_epoch();
+        } else {
+            progress.epoch.increment_ready();
+            call_all<hooks::on_train_epoch_start>(run_);
+            progress.epoch.increment_started();
+            progress.batch.reset_on_run();
+            progress.scheduler.reset_current();
+            progress.optimizer_step.reset_current();
+            progress.optimizer_zero_grad.reset_current();
+            progress.validation_batch.total = {};
+        }
+        if (!(resumed_inside && progress.batch.is_last_batch)) {
+            epoch_.run(deref(loader_.get()), first_batch, [this] { return can_stop_early(); });
+        }
+        finish_epoch();
+    }
+
+    /// The next batch of the epoch in which the checkpoint was written.
+    std::int64_t resume_epoch() {
+        FitProgress& progress = run_.state().progress;
+        // What was processed is done, also when the file was written in the batch's end hooks.
+        progress.batch.total.completed += progress.batch.current.processed - progress.batch.current.completed;
+        progress.batch.current.completed = progress.batch.current.processed;
+        progress.batch.current.ready = progress.batch.current.started = progress.batch.current.processed;
+        if (!epoch_.should_accumulate()) {
+            // The window was closed before the file was written, its count comes after it.
+            ++progress.batches_that_stepped;
+        }
+        return progress.batch.current.processed;
+    }
+
+    void finish_epoch() {
+        RunState& state = run_.state();
+        state.epoch_end_reached();
+        state.progress.epoch.increment_processed();
+        call_callbacks_if<hooks::on_train_epoch_end, DoesNotMonitor>(run_);
+        call_module<hooks::on_train_epoch_end>(run_);
+        call_callbacks_if<hooks::on_train_epoch_end, Monitors>(run_);
+        state.epoch_ended();
+        if (epoch_.last_batch_reached()) {
+            step_schedulers(run_, Interval::epoch, run_.current_epoch() + 1, true);
+        }
+        // The row of the epoch stands at the x of its last step.
+        --state.progress.batches_that_stepped;
+        run_.log_published();
+        state.reset_results();
+        ++state.progress.batches_that_stepped;
+        state.progress.epoch.increment_completed();
+        if (SignalWatch::interrupted()) {
+            throw KeyboardInterrupt();
+        }
+        if (SignalWatch::terminated()) {
+            throw TerminationRequest();
+        }
+    }
+
+    void setup_data() {
+        const TrainerOptions& options = run_.options();
+        if (options.limit_train_batches.is_zero()) {
+            max_batches_ = 0;
+            return;
+        }
+        loader_.reset();
+        loader_.set(TrainRequest::ask(run_.source()));
+        auto& loader = loader_.get();
+        if constexpr (Sequencable<decltype(loader)>) {
+            if (!options.overfit_batches.is_zero() && deref(loader).is_shuffled()) {
+                run_.warn("overfit_batches: the training loader shuffles; its batches are taken in order.");
+                deref(loader).set_sequential();
+            }
+        }
+        if constexpr (Shardable<decltype(loader)>) {
+            if (options.use_distributed_sampler && run_.world_size() > 1) {
+                deref(loader).shard({.rank = run_.global_rank(),
+                                     .world_size = run_.world_size(),
+                                     .shuffle = options.overfit_batches.is_zero(),
+                                     .seed = static_cast<std::int64_t>(global_seed().value_or(0))});
+            }
+        }
+        max_batches_ = options.limit_train_batches.of(loader_size(loader), "limit_train_batches");
+        last_load_epoch_ = run_.current_epoch();
+        run_.set_num_training_batches(max_batches_);
+        epoch_.set_up(max_batches_, validates_);
+        if (max_batches_ && *max_batches_ < options.log_every_n_steps && run_.has_loggers() && !run_.fast_dev_run() &&
+            !told_of_logging_) {
+            told_of_logging_ = true;
+            run_.warn("an epoch has " + std::to_string(*max_batches_) + " batches, log_every_n_steps = " +
+                      std::to_string(options.log_every_n_steps) + ". Lower it to see rows of each epoch.");
+        }
+    }
+    void reload_if_due() {
+        const std::int64_t every = run_.options().reload_dataloaders_every_n_epochs;
+        if (every > 0 && run_.current_epoch() - last_load_epoch_ >= every) {
+            setup_data();
+            validation_.reload_next_time();
+        }
+    }
+
+    [[nodiscard]] bool can_stop_early() const {
+        return run_.state().progress.epoch.current.processed >= min_epochs_ && run_.global_step() >= min_steps_;
+    }
+    [[nodiscard]] bool done() {
+        RunState& state = run_.state();
+        const TrainerOptions& options = run_.options();
+        if (max_batches_ == 0) {
+            run_.print("lit: fit stopped: no training batches.");
+            return true;
+        }
+        if (options.max_steps != -1 && run_.global_step() >= options.max_steps) {
+            run_.print("lit: fit stopped: max_steps = " + std::to_string(options.max_steps) + " reached.");
+            return true;
+        }
+        Tracker& epochs = state.progress.epoch.current;
+        if (max_epochs_ != -1 && epochs.processed >= max_epochs_) {
+            epochs.completed = epochs.processed;
+            run_.print("lit: fit stopped: max_epochs = " + std::to_string(max_epochs_) + " reached.");
+            return true;
+        }
+        return state.should_stop && can_stop_early();
+    }
+
+    Run& run_;
+    EvaluationLoop<Run, Validation> validation_;
+    TrainingEpochLoop<Run> epoch_;
+    HeldLoader<Returned> loader_;
+    std::optional<std::int64_t> max_batches_;
+    std::int64_t max_epochs_ = -1;
+    std::int64_t min_epochs_ = 0;
+    std::int64_t min_steps_ = 0;
+    std::int64_t last_load_epoch_ = 0;
+    bool validates_ = false;
+    bool told_of_logging_ = false;
+};
+
+}  // namespace lit::detail

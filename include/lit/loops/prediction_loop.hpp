@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/batch.hpp>
+#include <lit/core/interrupt.hpp>
+#include <lit/loops/batches.hpp>
+#include <lit/loops/data_source.hpp>
+#include <lit/loops/dispatch.hpp>
+#include <lit/loops/evaluation_loop.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace lit::detail {
+
+/// Runs `predict_step` over one loader or several and keeps what it returns, batch by batch.
+template <class Run>
+class PredictionLoop {
+ public:
+    using Source = typename Run::source_type;
+    using Module = typename Run::module_type;
+    using Loaders = std::remove_reference_t<requested_t<Source, PredictRequest>>;
+
+    explicit PredictionLoop(Run& run) : run_(run) {}
+
+    /// One entry per loader, each with one entry per batch; tensors are on the CPU.
+    auto run() {
+        loaders_.set(PredictRequest::ask(run_.source()));
+        std::vector<std::int64_t> batches;
+        for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t) {
+            using Loader = std::remove_reference_t<decltype(loader)>;
+            if constexpr (Shardable<Loader>) {
+                if (run_.options().use_distributed_sampler && run_.world_size() > 1) {
+                    loader.shard({.rank = run_.global_rank(), .world_size = run_.world_size(), .pad = false});
+                }
+            }
+            batches.push_back(
+                run_.options().limit_predict_batches.of(loader_size(loader), "limit_predict_batches").value_or(-1));
+        });
+        run_.set_num_eval_batches(batches);
+        return predict(batches);
+    }
+
+ private:
+    template <class Batch>
+    using output_t = std::remove_cvref_t<decltype(call_module_hook<hooks::predict_step>(
+        std::declval<Run&>(), std::declval<Module&>(), std::declval<const Batch&>(), std::declval<std::int64_t&>(),
+        std::declval<std::int64_t&>()))>;
+
+    template <class T>
+    static consteval auto batch_type() {
+        if constexpr (LoaderPolicy<T>) {
+            return std::type_identity<loader_batch_t<T>>{};
+        } else {
+            return batch_type<std::remove_cvref_t<decltype(*std::begin(std::declval<T&>()))>>();
+        }
+    }
+
+    auto predict(const std::vector<std::int64_t>& batches) {
+        using Output = output_t<typename decltype(batch_type<Loaders>())::type>;
+        static_assert(!std::is_void_v<Output>, "lit: predict_step has to return the prediction of its batch.");
+        std::vector<std::vector<Output>> predictions;
+        bool any = false;
+        for (const std::int64_t count : batches) {
+            any |= count != 0;
+        }
+        if (!any) {
+            return predictions;
+        }
+        RunState& state = run_.state();
+        state.results = nullptr;
+        state.running = RunningStage::predicting;
+        modes_.capture(run_.module());
+        if constexpr (module_listens<hooks::on_predict_model_eval, Run>) {
+            call_module<hooks::on_predict_model_eval>(run_);
+        } else {
+            run_.module().eval();
+        }
+        call_all<hooks::on_predict_start>(run_);
+        call_all<hooks::on_predict_epoch_start>(run_);
+        for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t loader_idx) {
+            auto& outputs = predictions.emplace_back();
+            const std::int64_t limit = batches[static_cast<std::size_t>(loader_idx)];
+            for_each_batch(loader, 0, limit < 0 ? std::nullopt : std::optional(limit),
+                           [&](const auto& batch, std::int64_t batch_idx, bool is_last) {
+                               with_transferred(run_, batch, loader_idx, [&](const auto& moved) {
+                                   outputs.push_back(step<Output>(moved, batch_idx, loader_idx));
+                               });
+                               if (SignalWatch::interrupted()) {
+                                   throw KeyboardInterrupt();
+                               }
+                               if (!is_last && SignalWatch::terminated()) {
+                                   throw TerminationRequest();
+                               }
+                               return true;
+                           });
+        });
+        call_all<hooks::on_predict_epoch_end>(run_);
+        call_all<hooks::on_predict_end>(run_);
+        if constexpr (module_listens<hooks::on_predict_model_train, Run>) {
+            call_module<hooks::on_predict_model_train>(run_);
+        } else {
+            modes_.restore(run_.module());
+        }
+        return predictions;
+    }
+
+    template <class Output, class Batch>
+    Output step(const Batch& batch, std::int64_t batch_idx, std::int64_t loader_idx) {
+        call_all<hooks::on_predict_batch_start>(run_, batch, batch_idx, loader_idx);
+        const auto compute = [&]() -> Output {
+            [[maybe_unused]] const auto scope = run_.precision().forward_scope(run_.device().type());
+            return call_module<hooks::predict_step>(run_, batch, batch_idx, loader_idx);
+        };
+        Output output = compute();
+        call_all<hooks::on_predict_batch_end>(run_, output, batch, batch_idx, loader_idx);
+        if constexpr (MappableBatch<Output>) {
+            if (!run_.device().is_cpu()) {
+                return to_device(std::move(output), at::Device(at::kCPU));
+            }
+        }
+        return output;
+    }
+
+    Run& run_;
+    HeldLoader<requested_t<Source, PredictRequest>> loaders_;
+    ModuleModes modes_;
+};
+
+}  // namespace lit::detail

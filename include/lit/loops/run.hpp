@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/callbacks/callback.hpp>
+#include <lit/collectives/collective.hpp>
+#include <lit/core/interrupt.hpp>
+#include <lit/core/run_state.hpp>
+#include <lit/loggers/logger.hpp>
+#include <lit/loops/data_source.hpp>
+#include <lit/loops/dispatch.hpp>
+#include <lit/loops/managed_optimizer.hpp>
+#include <lit/loops/trainer_options.hpp>
+#include <lit/module/module.hpp>
+#include <lit/optim/clip.hpp>
+#include <lit/optim/configuration.hpp>
+
+#include <ATen/ops/scalar_tensor.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace lit {
+
+namespace detail {
+
+/// What a trainer is made of; empty parts take no room.
+template <class Strategy, class Precision, class Components>
+struct TrainerParts {
+    using strategy_type = Strategy;
+    using precision_type = Precision;
+    using components_type = Components;
+
+    [[no_unique_address]] Strategy strategy;
+    [[no_unique_address]] Precision precision;
+    [[no_unique_address]] Components components;
+    TrainerOptions options;
+    RunState state;
+};
+
+template <class Module>
+consteval auto configured_type() {
+    if constexpr (requires(Module& m) { m.configure_optimizers(); }) {
+        return std::type_identity<Configured<std::remove_cvref_t<decltype(std::declval<Module&>().configure_optimizers())>>>{};
+    } else {
+        return std::type_identity<Configured<std::tuple<>>>{};
+    }
+}
+template <class Module>
+using configured_t = typename decltype(configured_type<Module>())::type;
+
+}  // namespace detail
+
+/// What hooks are given as `trainer`: one call of fit, validate, test or predict, with all its types known.
+///
+/// Reads     current_epoch, global_step, callback_metrics, metric<"name">, options, is_global_zero, world_size, ...
+/// Acts      request_stop, log, log_metrics, save_checkpoint, optimizers, manual_backward, clip_gradients, ...
+/// Source    the attributes and methods of Lightning's `Trainer` that hooks use, and those of a module's that need
+///           the trainer's type.
+template <class Parts, class Module, class Source>
+class Run {
+ public:
+    using parts_type = Parts;
+    using module_type = Module;
+    using source_type = Source;
+    using components_type = typename Parts::components_type;
+    using configured_type = detail::configured_t<Module>;
+    static constexpr bool has_datamodule = !requires { Source::given; } && !std::same_as<Source, Module>;
+
+    Run(Parts& parts, Module& module, Source& source, TrainerOptions options)
+        : parts_(parts), module_(module), source_(source), options_(std::move(options)) {}
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
+
+    // --- where the run is ---
+
+    [[nodiscard]] std::int64_t current_epoch() const { return state().current_epoch(); }
+    [[nodiscard]] std::int64_t global_step() const { return state().global_step(); }
+    [[nodiscard]] Stage stage() const { return state().stage; }
+    [[nodiscard]] RunningStage running_stage() const { return state().running; }
+    [[nodiscard]] bool sanity_checking() const { return state().sanity_checking(); }
+    [[nodiscard]] bool should_stop() const { return state().should_stop; }
+    [[nodiscard]] const FitProgress& progress() const { return state().progress; }
+    [[nodiscard]] const TrainerOptions& options() const { return options_; }
+    [[nodiscard]] bool fast_dev_run() const { return options_.fast_dev_run > 0; }
+    /// Batches of one epoch of training; empty when the loader does not know.
+    [[nodiscard]] std::optional<std::int64_t> num_training_batches() const { return num_training_batches_; }
+    /// Batches of each validation loader, after `limit_val_batches`; -1 when the loader does not know.
+    [[nodiscard]] const std::vector<std::int64_t>& num_val_batches() const { return num_val_batches_; }
+    [[nodiscard]] const std::vector<std::int64_t>& num_sanity_val_batches() const { return num_sanity_batches_; }
+    /// Batches of each loader of a test or a prediction.
+    [[nodiscard]] const std::vector<std::int64_t>& num_eval_batches() const { return num_eval_batches_; }
+    /// The interval that is in force: in force means none was given, or it is 1.0.
+    [[nodiscard]] bool validates_at_epoch_end() const {
+        return !options_.val_check_interval || options_.val_check_interval->is_whole_epoch();
+    }
+    [[nodiscard]] std::int64_t accumulate_grad_batches() const {
+        std::int64_t batches = 1;
+        for_each_component(parts_.components, [&](const auto& component) {
+            if constexpr (AccumulatesGradients<std::remove_cvref_t<decltype(component)>>) {
+                batches = component.accumulate_grad_batches();
+            }
+        });
+        return batches;
+    }
+    [[nodiscard]] std::filesystem::path default_root_dir() const {
+        return options_.default_root_dir.empty() ? std::filesystem::current_path() : options_.default_root_dir;
+    }
+    /// The first logger's folder; the root folder without loggers.
+    [[nodiscard]] std::filesystem::path log_dir() const {
+        std::optional<std::filesystem::path> found;
+        for_each_logger([&](const auto& logger) {
+            if (!found && !logger.log_dir().empty()) {
+                found = logger.log_dir();
+            }
+        });
+        return found.value_or(default_root_dir());
+    }
+    /// The file that this run went on from; empty when it began anew.
+    [[nodiscard]] const std::filesystem::path& ckpt_path() const { return ckpt_path_; }
+    void set_ckpt_path(std::filesystem::path path) { ckpt_path_ = std::move(path); }
+
+    // --- metrics ---
+
+    /// As they stand now, with what was logged a moment ago.
+    [[nodiscard]] const MetricTable& callback_metrics() { return state().publish(), state().callback_metrics; }
+    [[nodiscard]] const MetricTable& logged_metrics() { return state().publish(), state().logged_metrics; }
+    [[nodiscard]] const MetricTable& progress_bar_metrics() { return state().publish(), state().progress_bar_metrics; }
+    [[nodiscard]] std::optional<double> find_metric(MetricId id) {
+        const Number* found = callback_metrics().find(id);
+        return found != nullptr ? std::optional(found->value()) : std::nullopt;
+    }
+    /// Errors  UnknownMetric that lists the known names.
+    template <FixedString Name>
+    [[nodiscard]] double metric() {
+        return metric_or_throw(MetricSlot<Name>::id);
+    }
+    [[nodiscard]] double metric(std::string_view name) { return metric_or_throw(MetricNames::intern(name)); }
+    /// A callback's own `log`.
+    template <FixedString Name, class V>
+    void log(const V& value, const LogOptions& options = {}) {
+        state().log(MetricSlot<Name>::id, value, options);
+    }
+    void log(std::string_view name, const Number& value, const LogOptions& options = {}) {
+        state().log(MetricNames::intern(name), value, options);
+    }
+    /// Puts a value where monitors look, past `log`.
+    void set_callback_metric(MetricId id, double value) { state().callback_metrics.set(id, value); }
+
+    // --- loggers ---
+
+    template <class F>
+    void for_each_logger(F&& f) const {
+        for_each_component(parts_.components, [&](auto& component) {
+            if constexpr (LoggerPolicy<std::remove_cvref_t<decltype(component)>>) {
+                f(component);
+            }
+        });
+    }
+    [[nodiscard]] bool has_loggers() const {
+        bool any = false;
+        for_each_logger([&any](const auto&) { any = true; });
+        return any;
+    }
+    /// Whether `log_every_n_steps` has come round.
+    [[nodiscard]] bool should_update_logs() const {
+        const std::int64_t every = options_.log_every_n_steps;
+        return (every > 0 && (state().progress.batches_that_stepped + 1) % every == 0 && every != 0) ||
+               (every > 0 && state().should_stop);
+    }
+    /// One row to every logger, on rank 0. Without a step: the value logged as "step" if there is one, else the
+    /// number of closed accumulation windows, and `epoch` is added.
+    void log_metrics(std::span<const Scalar> metrics, std::optional<std::int64_t> step = std::nullopt) {
+        if (metrics.empty() || !is_global_zero() || fast_dev_run()) {
+            return;
+        }
+        for_each_logger([&](auto& logger) {
+            logger.log_metrics(metrics, step.value_or(state().progress.batches_that_stepped));
+            logger.save();
+        });
+    }
+    /// Publishes, and sends what is meant for the loggers.
+    void log_published(std::optional<std::int64_t> step = std::nullopt) {
+        row_.clear();
+        bool has_epoch = false;
+        bool own_step = false;
+        const MetricId epoch_id = MetricSlot<"epoch">::id;
+        const MetricId step_id = MetricSlot<"step">::id;
+        state().publish_to([&](MetricId id, const Number& number) {
+            if (id == step_id && !step) {
+                step = static_cast<std::int64_t>(number.value());
+                own_step = true;
+                return;
+            }
+            has_epoch |= id == epoch_id;
+            add_to_row(id, number);
+        });
+        finish_row(step, own_step, has_epoch);
+    }
+    /// Sends values that were put aside, as one row.
+    void log_collected(const MetricTable& values) {
+        row_.clear();
+        std::optional<std::int64_t> step;
+        bool has_epoch = false;
+        for (const auto& [id, number] : values.items()) {
+            if (id == MetricSlot<"step">::id) {
+                step = static_cast<std::int64_t>(number.value());
+            } else {
+                has_epoch |= id == MetricSlot<"epoch">::id;
+                add_to_row(id, number);
+            }
+        }
+        const bool own_step = step.has_value();
+        finish_row(step, own_step, has_epoch);
+    }
+
+    // --- acts ---
+
+    /// Asks the run to end after this batch; `min_epochs` and `min_steps` are met first.
+    void request_stop(std::string_view reason = "requested") { state().request_stop(reason); }
+    /// Writes a checkpoint; every rank calls it, rank 0 writes.
+    /// Errors  FileError when the file cannot be written; what was there before stays.
+    void save_checkpoint(const std::filesystem::path& path, bool weights_only = false);
+
+    // --- ranks ---
+
+    [[nodiscard]] at::Device device() const { return parts_.strategy.device(); }
+    [[nodiscard]] decltype(auto) collective() { return parts_.strategy.collective(); }
+    [[nodiscard]] std::int64_t global_rank() const { return rank_; }
+    [[nodiscard]] std::int64_t world_size() const { return world_size_; }
+    [[nodiscard]] bool is_global_zero() const { return rank_ == 0; }
+    /// The same answer on every rank: whether all, or any, of them say yes.
+    [[nodiscard]] bool reduce_decision(bool decision, bool all = true) {
+        if (world_size_ == 1) {
+            return decision;
+        }
+        const auto votes = collective().all_reduce(at::scalar_tensor(decision ? 1.0 : 0.0), ReduceOp::sum);
+        const double yes = Number(votes).value();
+        return all ? yes == static_cast<double>(world_size_) : yes > 0.0;
+    }
+    /// `[...]` in, `[world_size, ...]` out.
+    [[nodiscard]] at::Tensor all_gather(const at::Tensor& value) { return collective().all_gather(value); }
+
+    // --- optimizers ---
+
+    /// The optimizers of `configure_optimizers`, for manual optimization: one handle, or a tuple (a vector where a
+    /// vector was returned) of them. `auto& [generator, discriminator] = trainer.optimizers();`
+    [[nodiscard]] auto& optimizers() { return *handles_; }
+    /// Computes the gradients of a module that optimizes by hand, with the hooks around it.
+    void manual_backward(const at::Tensor& loss) {
+        static_assert(!automatic_optimization<Module>,
+                      "lit: manual_backward belongs to manual optimization. Write static constexpr bool "
+                      "automatic_optimization = false; in the module, or return the loss from training_step.");
+        backward(loss);
+    }
+    /// Only this optimizer's parameters require gradients until it is untoggled.
+    template <class Handle>
+    void toggle_optimizer(Handle& handle) {
+        toggle_.toggle(*this, handle.optimizer());
+    }
+    template <class Handle>
+    void untoggle_optimizer(Handle& /*handle*/) {
+        toggle_.untoggle();
+    }
+    /// Limits gradients; an absent or non-positive value limits nothing.
+    template <class Optimizer>
+    void clip_gradients(Optimizer& optimizer, std::optional<double> value, ClipAlgorithm algorithm = ClipAlgorithm::norm) {
+        if (!value || *value <= 0.0) {
+            return;
+        }
+        if (algorithm == ClipAlgorithm::norm) {
+            clip_grad_norm(detail::raw_optimizer(optimizer), *value);
+        } else {
+            clip_grad_value(detail::raw_optimizer(optimizer), *value);
+        }
+    }
+    /// Calls `f(slot, optimizer)` for every scheduler: its interval, frequency, monitor and name with it.
+    template <class F>
+    void for_each_scheduler(F&& f) {
+        if (configured_) {
+            configured_->for_each_scheduler(f);
+        }
+    }
+    template <class F>
+    void for_each_optimizer(F&& f) {
+        if (configured_) {
+            configured_->for_each_optimizer(f);
+        }
+    }
+
+    // --- for the loops ---
+
+    [[nodiscard]] RunState& state() { return parts_.state; }
+    [[nodiscard]] const RunState& state() const { return parts_.state; }
+    [[nodiscard]] Module& module() { return module_; }
+    [[nodiscard]] Source& source() { return source_; }
+    [[nodiscard]] auto& components() { return parts_.components; }
+    [[nodiscard]] auto& strategy() { return parts_.strategy; }
+    [[nodiscard]] auto& precision() { return parts_.precision; }
+    [[nodiscard]] configured_type& configured() { return *configured_; }
+    template <class Returned>
+    void set_configured(Returned&& returned) {
+        configured_.emplace(std::forward<Returned>(returned), automatic_optimization<Module>);
+        handles_.emplace(detail::HandlesOf<Run, configured_type>::make(*this, *configured_));
+    }
+    void set_num_training_batches(std::optional<std::int64_t> batches) { num_training_batches_ = batches; }
+    void set_num_val_batches(std::vector<std::int64_t> all, std::vector<std::int64_t> sanity) {
+        num_val_batches_ = std::move(all);
+        num_sanity_batches_ = std::move(sanity);
+    }
+    void set_num_eval_batches(std::vector<std::int64_t> all) { num_eval_batches_ = std::move(all); }
+    void connect_ranks() {
+        parts_.strategy.setup_environment();
+        rank_ = collective().rank();
+        world_size_ = collective().world_size();
+        state().rank = rank_;
+        state().ranks = {};
+        if (world_size_ > 1) {
+            state().ranks = {this, &Run::reduce_number};
+        }
+    }
+    /// Gradients of the loss, with the hooks around it.
+    void backward(const at::Tensor& loss, bool synchronise = true) {
+        const at::Tensor scaled = parts_.precision.scale(loss);
+        detail::call_all<hooks::on_before_backward>(*this, scaled);
+        parts_.strategy.before_backward(scaled, synchronise);
+        if constexpr (detail::module_listens<hooks::backward, Run, const at::Tensor>) {
+            detail::call_module<hooks::backward>(*this, scaled);
+        } else {
+            scaled.backward();
+        }
+        detail::call_all<hooks::on_after_backward>(*this);
+    }
+    /// One step of an optimizer that is stepped by hand.
+    template <class Optimizer>
+    void manual_step(Optimizer& optimizer) {
+        detail::call_all<hooks::on_before_optimizer_step>(*this, optimizer);
+        state().progress.manual_step.increment_ready();
+        parts_.precision.step(optimizer);
+        state().progress.manual_step.increment_completed();
+    }
+    /// A message for people, on rank 0, past the progress bar.
+    void print(const std::string& text) const {
+        if (is_global_zero()) {
+            std::fprintf(stderr, "%s\n", text.c_str());
+        }
+    }
+    void warn(const std::string& text) const { print("lit: warning: " + text); }
+
+ private:
+    [[nodiscard]] double metric_or_throw(MetricId id) {
+        if (const auto value = find_metric(id)) {
+            return *value;
+        }
+        throw UnknownMetric("Trainer: no logged value \"" + MetricNames::name(id) + "\". Known: " +
+                            state().callback_metrics.names() + ". Log it with log(\"" + MetricNames::name(id) +
+                            "\", ...).");
+    }
+    void add_to_row(MetricId id, const Number& number) { row_.push_back({MetricNames::name(id), number.value()}); }
+    void finish_row(std::optional<std::int64_t> step, bool own_step, bool has_epoch) {
+        if (row_.empty()) {
+            return;
+        }
+        if (!step && !own_step && !has_epoch) {
+            row_.push_back({"epoch", static_cast<double>(current_epoch())});
+        }
+        log_metrics(row_, step);
+    }
+    static Number reduce_number(void* context, const Number& value, Reduce how) {
+        auto& run = *static_cast<Run*>(context);
+        constexpr ReduceOp operations[] = {ReduceOp::mean, ReduceOp::minimum, ReduceOp::maximum, ReduceOp::sum};
+        const at::Tensor tensor = value.on_device()
+                                      ? value.tensor()
+                                      : at::scalar_tensor(value.value(), at::TensorOptions(at::kDouble));
+        return run.collective().all_reduce(tensor.clone(), operations[static_cast<std::size_t>(how)]);
+    }
+
+    Parts& parts_;
+    Module& module_;
+    Source& source_;
+    TrainerOptions options_;
+    std::optional<configured_type> configured_;
+    std::optional<typename detail::HandlesOf<Run, configured_type>::type> handles_;
+    detail::OptimizerToggle toggle_;
+    std::optional<std::int64_t> num_training_batches_;
+    std::vector<std::int64_t> num_val_batches_;
+    std::vector<std::int64_t> num_sanity_batches_;
+    std::vector<std::int64_t> num_eval_batches_;
+    std::int64_t rank_ = 0;
+    std::int64_t world_size_ = 1;
+    std::filesystem::path ckpt_path_;
+    std::vector<Scalar> row_;
+};
+
+}  // namespace lit

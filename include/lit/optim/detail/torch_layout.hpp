@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/error.hpp>
+#include <lit/core/value.hpp>
+#include <lit/optim/detail/option_values.hpp>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros.h>
+#include <torch/optim/adagrad.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/rmsprop.h>
+#include <torch/optim/sgd.h>
+
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+/// How settings and state of LibTorch's own optimizers are spelt in Python's `state_dict`.
+///
+/// `settings(options, visit)` and `states(state, visit)` name the members in Python's order, for reading and writing
+/// alike; a `Fixed` is a key that Python has and LibTorch has not.
+namespace lit::detail {
+
+struct Fixed {
+    Value value;
+};
+
+template <class O>
+struct TorchLayout;  // defined for the optimizers whose Python names are known
+
+template <>
+struct TorchLayout<torch::optim::SGD> {
+    using Options = torch::optim::SGDOptions;
+    using State = torch::optim::SGDParamState;
+    static double momentum(const Options& o) { return o.momentum(); }
+    static double weight_decay(const Options& o) { return o.weight_decay(); }
+    static void settings(auto& o, auto&& visit) {
+        visit("lr", o.lr());
+        visit("momentum", o.momentum());
+        visit("dampening", o.dampening());
+        visit("weight_decay", o.weight_decay());
+        visit("nesterov", o.nesterov());
+        visit("maximize", Fixed{false});
+        visit("foreach", Fixed{});
+        visit("differentiable", Fixed{false});
+        visit("fused", Fixed{});
+    }
+    static void states(auto& s, auto&& visit) { visit("momentum_buffer", s.momentum_buffer()); }
+};
+
+template <class OptionsType, class StateType, bool decoupled>
+struct TorchAdamLayout {
+    using Options = OptionsType;
+    using State = StateType;
+    static double momentum(const Options& o) { return std::get<0>(o.betas()); }
+    static double weight_decay(const Options& o) { return o.weight_decay(); }
+    static void settings(auto& o, auto&& visit) {
+        visit("lr", o.lr());
+        visit("betas", o.betas());
+        visit("eps", o.eps());
+        visit("weight_decay", o.weight_decay());
+        visit("amsgrad", o.amsgrad());
+        visit("maximize", Fixed{false});
+        visit("foreach", Fixed{});
+        visit("capturable", Fixed{false});
+        visit("differentiable", Fixed{false});
+        visit("fused", Fixed{});
+        visit("decoupled_weight_decay", Fixed{decoupled});
+    }
+    static void states(auto& s, auto&& visit) {
+        visit("step", s.step());
+        visit("exp_avg", s.exp_avg());
+        visit("exp_avg_sq", s.exp_avg_sq());
+        visit("max_exp_avg_sq", s.max_exp_avg_sq());
+    }
+};
+template <>
+struct TorchLayout<torch::optim::Adam>
+    : TorchAdamLayout<torch::optim::AdamOptions, torch::optim::AdamParamState, false> {};
+template <>
+struct TorchLayout<torch::optim::AdamW>
+    : TorchAdamLayout<torch::optim::AdamWOptions, torch::optim::AdamWParamState, true> {};
+
+template <>
+struct TorchLayout<torch::optim::RMSprop> {
+    using Options = torch::optim::RMSpropOptions;
+    using State = torch::optim::RMSpropParamState;
+    static double momentum(const Options& o) { return o.momentum(); }
+    static double weight_decay(const Options& o) { return o.weight_decay(); }
+    static void settings(auto& o, auto&& visit) {
+        visit("lr", o.lr());
+        visit("momentum", o.momentum());
+        visit("alpha", o.alpha());
+        visit("eps", o.eps());
+        visit("centered", o.centered());
+        visit("weight_decay", o.weight_decay());
+        visit("capturable", Fixed{false});
+        visit("foreach", Fixed{});
+        visit("maximize", Fixed{false});
+        visit("differentiable", Fixed{false});
+    }
+    static void states(auto& s, auto&& visit) {
+        visit("step", s.step());
+        visit("square_avg", s.square_avg());
+        visit("momentum_buffer", s.momentum_buffer());
+        visit("grad_avg", s.grad_avg());
+    }
+};
+
+template <>
+struct TorchLayout<torch::optim::Adagrad> {
+    using Options = torch::optim::AdagradOptions;
+    using State = torch::optim::AdagradParamState;
+    static double momentum(const Options& /*o*/) { return 0.0; }
+    static double weight_decay(const Options& o) { return o.weight_decay(); }
+    static void settings(auto& o, auto&& visit) {
+        visit("lr", o.lr());
+        visit("lr_decay", o.lr_decay());
+        visit("eps", o.eps());
+        visit("weight_decay", o.weight_decay());
+        visit("initial_accumulator_value", o.initial_accumulator_value());
+        visit("foreach", Fixed{});
+        visit("maximize", Fixed{false});
+        visit("differentiable", Fixed{false});
+        visit("fused", Fixed{});
+    }
+    static void states(auto& s, auto&& visit) {
+        visit("step", s.step());
+        visit("sum", s.sum());
+    }
+};
+
+/// Writes what a layout visits into a dict.
+struct LayoutWriter {
+    Dict& target;
+    void operator()(std::string_view key, const Fixed& fixed) const { target.set(key, fixed.value); }
+    void operator()(std::string_view key, const std::tuple<double, double>& pair) const {
+        target.set(key, Tuple{{std::get<0>(pair), std::get<1>(pair)}});
+    }
+    void operator()(std::string_view key, const at::Tensor& tensor) const {
+        if (tensor.defined()) {
+            target.set(key, tensor);
+        }
+    }
+    void operator()(std::string_view key, const std::int64_t& step) const {
+        target.set(key, at::zeros({}).fill_(step));  // Python counts in a tensor
+    }
+    void operator()(std::string_view key, const std::same_as<double> auto& number) const {
+        target.set(key, number);
+    }
+    void operator()(std::string_view key, const std::same_as<bool> auto& flag) const {
+        target.set(key, flag);
+    }
+};
+
+/// Reads what a layout visits from a dict; a key that is missing leaves its target alone.
+struct LayoutReader {
+    const Dict& source;
+    const at::Tensor* param = nullptr;  ///< whose layout the tensors take
+
+    void operator()(std::string_view /*key*/, const Fixed& /*fixed*/) const {}
+    void operator()(std::string_view key, std::tuple<double, double>& pair) const {
+        std::pair<double, double> numbers{std::get<0>(pair), std::get<1>(pair)};
+        take(source, key, numbers);
+        pair = {numbers.first, numbers.second};
+    }
+    void operator()(std::string_view key, at::Tensor& tensor) const {
+        const Value* found = source.find(key);
+        if (found == nullptr || found->is_none()) {
+            return;
+        }
+        const at::Tensor& saved = found->tensor();
+        if (saved.sizes() != param->sizes()) {
+            throw CheckpointError("Optimizer: \"" + std::string(key) +
+                                  "\" has another shape in the file than its "
+                                  "parameter. The model is another one.");
+        }
+        tensor = at::empty_like(*param, param->options().requires_grad(false)).copy_(saved);
+    }
+    void operator()(std::string_view key, std::int64_t& step) const {
+        if (const Value* found = source.find(key)) {
+            step = static_cast<std::int64_t>(number_of(*found));
+        }
+    }
+    void operator()(std::string_view key, std::same_as<double> auto& number) const {
+        take(source, key, number);
+    }
+    void operator()(std::string_view key, std::same_as<bool> auto& flag) const { take(source, key, flag); }
+};
+
+}  // namespace lit::detail

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/error.hpp>
+#include <lit/core/mode.hpp>
+#include <lit/core/value.hpp>
+#include <lit/optim/detail/epoch_schedule.hpp>
+#include <lit/optim/detail/option_values.hpp>
+#include <lit/optim/optimizer.hpp>
+#include <lit/optim/scheduler.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lit {
+
+/// Whether `threshold` is a part of the best value or an amount.
+enum class ThresholdMode : std::uint8_t { rel, abs };
+
+struct ReduceLROnPlateauOptions {
+    Mode mode = Mode::minimize;
+    double factor = 0.1;         ///< of the rate, when it is lowered
+    std::int64_t patience = 10;  ///< steps without improvement that are let pass
+    double threshold = 1e-4;     ///< smallest improvement that counts
+    ThresholdMode threshold_mode = ThresholdMode::rel;
+    std::int64_t cooldown = 0;  ///< steps after a change in which nothing is counted
+    double min_lr = 0.0;
+    double eps = 1e-8;  ///< smaller changes of the rate are not made
+};
+
+/// Lowers the rate once a metric has stopped improving: `lit::ReduceLROnPlateau{{.factor = 0.5, .patience = 3}}`.
+///
+/// Counts  calls of `step(optimizer, metric)`; needs a `monitor` in its LRSchedulerConfig or OptimizerConfig.
+/// Errors  ConfigError on construction: factor >= 1.
+/// Source  `torch.optim.lr_scheduler.ReduceLROnPlateau`, bit-equal; one `min_lr` serves all groups.
+class ReduceLROnPlateau {
+ public:
+    explicit ReduceLROnPlateau(ReduceLROnPlateauOptions options = {}) : options_(options), best_(worst()) {
+        check();
+    }
+
+    void initialize(auto& optimizer) {
+        last_epoch_ = 0;
+        cooldown_counter_ = 0;
+        num_bad_epochs_ = 0;
+        best_ = worst();
+        min_lrs_.assign(group_count(optimizer), options_.min_lr);
+        note_rates(optimizer);
+    }
+
+    void step(auto& optimizer, double metric) {
+        if (min_lrs_.size() != group_count(optimizer)) {
+            throw ConfigError("ReduceLROnPlateau: the optimizer has " +
+                              std::to_string(group_count(optimizer)) +
+                              " parameter groups, the schedule was made for " +
+                              std::to_string(min_lrs_.size()) + ". Call initialize(optimizer) once before.");
+        }
+        ++last_epoch_;
+        if (improves(metric)) {
+            best_ = metric;
+            num_bad_epochs_ = 0;
+        } else {
+            ++num_bad_epochs_;
+        }
+        if (cooldown_counter_ > 0) {
+            --cooldown_counter_;
+            num_bad_epochs_ = 0;
+        }
+        if (num_bad_epochs_ > options_.patience) {
+            lower(optimizer);
+            cooldown_counter_ = options_.cooldown;
+            num_bad_epochs_ = 0;
+        }
+        note_rates(optimizer);
+    }
+
+    [[nodiscard]] const std::vector<double>& last_lr() const { return last_lr_; }
+    [[nodiscard]] std::int64_t last_epoch() const { return last_epoch_; }
+    [[nodiscard]] static constexpr std::string_view name() { return "ReduceLROnPlateau"; }
+
+    [[nodiscard]] Value state_dict() const {
+        return Dict{{"factor", options_.factor},
+                    {"default_min_lr", options_.min_lr},
+                    {"min_lrs", detail::list_of(min_lrs_)},
+                    {"patience", options_.patience},
+                    {"cooldown", options_.cooldown},
+                    {"eps", options_.eps},
+                    {"last_epoch", last_epoch_},
+                    {"_last_lr", detail::list_of(last_lr_)},
+                    {"mode_worse", worst()},
+                    {"mode", python_name(options_.mode)},
+                    {"threshold", options_.threshold},
+                    {"threshold_mode", options_.threshold_mode == ThresholdMode::rel ? "rel" : "abs"},
+                    {"best", best_},
+                    {"cooldown_counter", cooldown_counter_},
+                    {"num_bad_epochs", num_bad_epochs_}};
+    }
+
+    /// Takes up settings too, as Python does.
+    void load_state_dict(const Value& value) {
+        const Dict& saved = value.dict();
+        ReduceLROnPlateau loaded = *this;
+        auto& o = loaded.options_;
+        detail::take(saved, "factor", o.factor);
+        detail::take(saved, "default_min_lr", o.min_lr);
+        detail::take(saved, "min_lrs", loaded.min_lrs_);
+        detail::take(saved, "patience", o.patience);
+        detail::take(saved, "cooldown", o.cooldown);
+        detail::take(saved, "eps", o.eps);
+        detail::take(saved, "last_epoch", loaded.last_epoch_);
+        detail::take(saved, "_last_lr", loaded.last_lr_);
+        if (const Value* mode = saved.find("mode")) {
+            o.mode = mode->equals("max") ? Mode::maximize : Mode::minimize;
+        }
+        detail::take(saved, "threshold", o.threshold);
+        if (const Value* mode = saved.find("threshold_mode")) {
+            o.threshold_mode = mode->equals("abs") ? ThresholdMode::abs : ThresholdMode::rel;
+        }
+        detail::take(saved, "best", loaded.best_);
+        detail::take(saved, "cooldown_counter", loaded.cooldown_counter_);
+        detail::take(saved, "num_bad_epochs", loaded.num_bad_epochs_);
+        loaded.check();
+        if (!min_lrs_.empty() && loaded.min_lrs_.size() != min_lrs_.size()) {
+            throw CheckpointError("ReduceLROnPlateau: the file has " +
+                                  std::to_string(loaded.min_lrs_.size()) + " min_lrs, the optimizer " +
+                                  std::to_string(min_lrs_.size()) + " parameter groups.");
+        }
+        *this = std::move(loaded);
+    }
+
+ private:
+    void check() const {
+        detail::require_option(options_.factor < 1.0, name(), "factor", options_.factor, "below 1");
+    }
+    [[nodiscard]] double worst() const {
+        constexpr double infinity = std::numeric_limits<double>::infinity();
+        return options_.mode == Mode::minimize ? infinity : -infinity;
+    }
+    [[nodiscard]] bool improves(double value) const {
+        if (options_.mode == Mode::minimize) {
+            return options_.threshold_mode == ThresholdMode::rel ? value < best_ * (1.0 - options_.threshold)
+                                                                 : value < best_ - options_.threshold;
+        }
+        return options_.threshold_mode == ThresholdMode::rel ? value > best_ * (options_.threshold + 1.0)
+                                                             : value > best_ + options_.threshold;
+    }
+    void lower(auto& optimizer) {
+        for (std::size_t group = 0; group < min_lrs_.size(); ++group) {
+            const double before = learning_rate(optimizer, group);
+            const double after = std::max(before * options_.factor, min_lrs_[group]);
+            if (before - after > options_.eps) {
+                set_learning_rate(optimizer, group, after);
+            }
+        }
+    }
+    void note_rates(auto& optimizer) {
+        last_lr_.resize(group_count(optimizer));
+        for (std::size_t group = 0; group < last_lr_.size(); ++group) {
+            last_lr_[group] = learning_rate(optimizer, group);
+        }
+    }
+
+    ReduceLROnPlateauOptions options_;
+    std::vector<double> min_lrs_;
+    std::vector<double> last_lr_;
+    std::int64_t last_epoch_ = 0;
+    double best_;
+    std::int64_t cooldown_counter_ = 0;
+    std::int64_t num_bad_epochs_ = 0;
+};
+static_assert(LRSchedulerPolicy<ReduceLROnPlateau> && NeedsMetric<ReduceLROnPlateau>);
+
+}  // namespace lit

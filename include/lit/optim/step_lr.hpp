@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/value.hpp>
+#include <lit/optim/detail/epoch_schedule.hpp>
+#include <lit/optim/detail/option_values.hpp>
+#include <lit/optim/scheduler.hpp>
+
+#include <cstdint>
+#include <string_view>
+
+namespace lit {
+
+struct StepLROptions {
+    std::int64_t step_size = 0;  ///< steps between two changes; has no default
+    double gamma = 0.1;          ///< factor of a change
+};
+
+namespace detail {
+
+struct StepLRRule {
+    static constexpr std::string_view name = "StepLR";
+    StepLROptions options;
+
+    void check() const {
+        require_option(options.step_size >= 1, name, "step_size", static_cast<double>(options.step_size),
+                       "1 or more");
+    }
+    [[nodiscard]] Dict pack() const { return {{"step_size", options.step_size}, {"gamma", options.gamma}}; }
+    void unpack(const Dict& saved) {
+        take(saved, "step_size", options.step_size);
+        take(saved, "gamma", options.gamma);
+    }
+    [[nodiscard]] double next(double lr, double /*base_lr*/, const ScheduleState& state) const {
+        return state.last_epoch == 0 || state.last_epoch % options.step_size != 0 ? lr : lr * options.gamma;
+    }
+};
+
+}  // namespace detail
+
+/// Multiplies the rate by `gamma` every `step_size` steps: `lit::StepLR{{.step_size = 30, .gamma = 0.1}}`.
+///
+/// Errors  ConfigError on construction: step_size < 1.
+/// Source  `torch.optim.lr_scheduler.StepLR`; rates are bit-equal to its recursive ones.
+class StepLR : public detail::EpochSchedule<detail::StepLRRule> {
+ public:
+    explicit StepLR(StepLROptions options) : EpochSchedule(checked({options})) {}
+
+ private:
+    static detail::StepLRRule checked(detail::StepLRRule rule) {
+        rule.check();
+        return rule;
+    }
+};
+static_assert(LRSchedulerPolicy<StepLR>);
+
+}  // namespace lit

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/optim/optimizer.hpp>
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/DeviceType.h>
+
+#include <concepts>
+
+namespace lit {
+
+template <class P>
+concept ScalesLoss = requires(P p, at::Tensor loss) {
+    { p.scale(loss) } -> std::same_as<at::Tensor>;
+};
+template <class P>
+concept StepsOptimizer = requires(P p, NullOptimizer& opt) {
+    { p.step(opt) } -> std::same_as<bool>;
+};
+template <class P>
+concept OpensForwardScope = requires(P p, at::DeviceType device) { p.forward_scope(device); };
+
+/// Chooses the arithmetic of a step and owns loss scaling.
+///
+/// scale(loss)            0-dim tensor in, 0-dim tensor out, same device; the identity where nothing is scaled.
+/// step(opt)              unscales, steps; false when the step was skipped because a gradient was inf or nan.
+/// forward_scope(device)  an object that lives while a step computes: autocast, or nothing.
+/// Models                 Fp32, Bf16Mixed.
+template <class P>
+concept PrecisionPolicy = std::movable<P> && ScalesLoss<P> && StepsOptimizer<P> && OpensForwardScope<P>;
+
+}  // namespace lit

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/collectives/collective.hpp>
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+#include <torch/nn/module.h>
+
+#include <concepts>
+#include <cstdint>
+
+namespace lit {
+
+template <class S>
+concept JoinsItsRanks = requires(S& s) {
+    s.setup_environment();
+    { s.collective() } -> CollectivePolicy;
+};
+template <class S>
+concept PlacesTheModule = requires(S& s, torch::nn::Module& module, bool training) {
+    { s.device() } -> std::convertible_to<at::Device>;
+    s.setup(module, training);
+    s.teardown(module);
+};
+template <class S>
+concept SynchronisesGradients = requires(S& s, const at::Tensor& loss, bool synchronise) {
+    s.before_forward(synchronise);
+    s.before_backward(loss, synchronise);
+};
+
+/// Where a run computes, and with whom.
+///
+/// setup_environment()        once per process, before anything else: chooses the device, meets the other ranks.
+/// collective()               the ranks of this run; SingleProcess for one.
+/// setup(module, training)    moves the module to device(); with `training`, prepares the exchange of gradients.
+///                            Called before `configure_optimizers`.
+/// before_forward(sync)       before each training step; `sync` is false inside an accumulation window, whose
+///                            gradients stay on their rank.
+/// before_backward(loss, sync) after the step, before the gradients are computed.
+/// teardown(module)           after the run; the module is on the CPU again.
+/// Errors  ConfigError for a device that is not there; DistributedError when a rank is missing.
+/// Models  SingleDevice, DDP.
+template <class S>
+concept StrategyPolicy = std::movable<S> && JoinsItsRanks<S> && PlacesTheModule<S> && SynchronisesGradients<S>;
+
+}  // namespace lit

@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/callbacks/callback.hpp>
+#include <lit/checkpoint/file.hpp>
+#include <lit/core/error.hpp>
+#include <lit/core/interrupt.hpp>
+#include <lit/core/run_state.hpp>
+#include <lit/core/stage.hpp>
+#include <lit/loops/checkpoint_connector.hpp>
+#include <lit/loops/data_source.hpp>
+#include <lit/loops/door.hpp>
+#include <lit/loops/evaluation_loop.hpp>
+#include <lit/loops/fit_loop.hpp>
+#include <lit/loops/prediction_loop.hpp>
+#include <lit/loops/run.hpp>
+#include <lit/loops/trainer_options.hpp>
+#include <lit/module/module.hpp>
+#include <lit/precision/precision.hpp>
+#include <lit/strategies/strategy.hpp>
+#include <lit/trainer/results_table.hpp>
+#include <lit/trainer/slots.hpp>
+
+#include <ATen/Context.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace lit {
+
+/// What may be said to one run.
+struct RunOptions {
+    /// A file to start from; "last" or "best" of the trainer's checkpoint callback; empty: as the module is.
+    std::string ckpt_path{};
+    /// Whether validate and test print their results.
+    bool verbose = true;
+};
+
+/// How a fit ended, and how far it came.
+struct FitResult {
+    Status status = Status::finished;
+    std::int64_t epochs = 0;         ///< epochs that are over
+    std::int64_t global_step = 0;    ///< optimizer steps
+    std::string reason{};            ///< why it ended early; empty when it ran to its limits
+
+    [[nodiscard]] bool finished() const { return status == Status::finished; }
+};
+
+/// Runs a module on data: `fit`, `validate`, `test`, `predict`.
+///
+/// Three slots and no other: where it computes (SingleDevice, DDP), in which arithmetic (Fp32, Bf16Mixed), and the
+/// components: callbacks, loggers, accumulation, clipping. It holds what is listed and nothing else;
+/// `default_trainer` adds Lightning's defaults.
+///
+/// Errors  what does not fit together does not compile; ConfigError for options that cannot be carried out.
+/// Source  Lightning `Trainer`. Unlike there, `fit` returns after Ctrl+C and SIGTERM, with a status.
+template <class Strategy, class Precision, class... Components>
+class Trainer {
+    static_assert(detail::check_slots<Strategy, Precision, Components...>());
+
+ public:
+    explicit Trainer(Strategy strategy, Precision precision, TrainerOptions options, Components... components)
+        : parts_{std::move(strategy), std::move(precision), ComponentTuple<Components...>(std::move(components)...),
+                 options, {}} {
+        parts_.options.check();
+    }
+
+    /// Trains, and validates where validation batches are there: loaders, a data module, or the module's own loaders.
+    ///
+    /// Errors  whatever a hook throws comes out after `on_exception` was called everywhere. An Interrupt (Ctrl+C,
+    ///         SIGTERM) does not come out: it is in the result.
+    template <class Module>
+    FitResult fit(Module& module, const RunOptions& run_options = {}) {
+        return fit_from(module, module, run_options);
+    }
+    template <class Module, class Data>
+    FitResult fit(Module& module, Data&& data, const RunOptions& run_options = {}) {
+        if constexpr (LoaderSource<std::remove_reference_t<Data>>) {
+            detail::GivenTraining<std::remove_reference_t<Data>> source{data};
+            return fit_from(module, source, run_options);
+        } else {
+            return fit_from(module, data, run_options);
+        }
+    }
+    template <class Module, class Train, class Val>
+        requires(!std::convertible_to<Val, const RunOptions&>)
+    FitResult fit(Module& module, Train&& train, Val&& val, const RunOptions& run_options = {}) {
+        detail::GivenLoaders<std::remove_reference_t<Train>, std::remove_reference_t<Val>> source{train, val};
+        return fit_from(module, source, run_options);
+    }
+
+    /// One dict of metrics per loader.
+    template <class Module, class Data>
+    std::vector<Metrics> validate(Module& module, Data&& data, const RunOptions& run_options = {}) {
+        return with_eval_source<detail::Validation>(module, data, run_options, Stage::validate);
+    }
+    template <class Module, class Data>
+    std::vector<Metrics> test(Module& module, Data&& data, const RunOptions& run_options = {}) {
+        return with_eval_source<detail::Testing>(module, data, run_options, Stage::test);
+    }
+    /// What `predict_step` returned: one list per loader, one entry per batch.
+    template <class Module, class Data>
+    auto predict(Module& module, Data&& data, const RunOptions& run_options = {}) {
+        if constexpr (LoaderSource<std::remove_reference_t<Data>>) {
+            detail::GivenLoader<std::remove_reference_t<Data>> source{data};
+            return predict_from(module, source, run_options);
+        } else {
+            return predict_from(module, data, run_options);
+        }
+    }
+
+    // --- what stands after a run ---
+
+    [[nodiscard]] std::int64_t current_epoch() const { return parts_.state.current_epoch(); }
+    [[nodiscard]] std::int64_t global_step() const { return parts_.state.global_step(); }
+    [[nodiscard]] bool should_stop() const { return parts_.state.should_stop; }
+    /// Asks the run to end in order after the batch in work; may be called from another thread's point of view only
+    /// through a signal.
+    void request_stop(std::string_view reason = "requested") { parts_.state.request_stop(reason); }
+    [[nodiscard]] const MetricTable& callback_metrics() { return parts_.state.publish(), parts_.state.callback_metrics; }
+    [[nodiscard]] const MetricTable& logged_metrics() { return parts_.state.publish(), parts_.state.logged_metrics; }
+    [[nodiscard]] const MetricTable& progress_bar_metrics() {
+        return parts_.state.publish(), parts_.state.progress_bar_metrics;
+    }
+    [[nodiscard]] const TrainerOptions& options() const { return parts_.options; }
+    /// For a further `fit` that goes on: `trainer.options().max_epochs = 20`.
+    [[nodiscard]] TrainerOptions& options() { return parts_.options; }
+    [[nodiscard]] Strategy& strategy() { return parts_.strategy; }
+    /// The component of that type; the first one if there are several.
+    template <class Component>
+    [[nodiscard]] Component& get() {
+        Component* found = nullptr;
+        for_each_component(parts_.components, [&](auto& component) {
+            if constexpr (std::same_as<std::remove_cvref_t<decltype(component)>, Component>) {
+                found = found == nullptr ? &component : found;
+            }
+        });
+        static_assert((std::same_as<detail::component_t<Components>, Component> || ...),
+                      "lit: this trainer has no component of that type.");
+        if (found == nullptr) {
+            throw ConfigError("Trainer: the component that was asked for is absent (an empty std::optional).");
+        }
+        return *found;
+    }
+
+ private:
+    using Parts = detail::TrainerParts<Strategy, Precision, ComponentTuple<Components...>>;
+
+    template <class Module, class Source>
+    FitResult fit_from(Module& module, Source& source, const RunOptions& run_options) {
+        using ThisRun = Run<Parts, Module, Source>;
+        static_assert(ModulePolicy<Module>,
+                      "lit: fit takes a module derived from lit::Module. Write struct Net : lit::Module<Net> { ... };");
+        if constexpr (ModulePolicy<Module> && detail::check_fit<ThisRun>()) {
+            ThisRun run(parts_, module, source, begin(Stage::fit));
+            parts_.state.automatic_optimization = automatic_optimization<Module>;
+            FitResult result;
+            try {
+                framed(run, run_options, [&](bool resumed) { detail::FitLoop<ThisRun>(run).run(resumed); });
+                result.reason = parts_.state.should_stop ? parts_.state.stop_reason : std::string();
+            } catch (const Interrupt& interrupt) {
+                result.status = interrupt.status();
+                result.reason = interrupt.what();
+            }
+            result.epochs = current_epoch();
+            result.global_step = global_step();
+            return result;
+        } else {
+            return {};
+        }
+    }
+
+    template <class Kind, class Module, class Data>
+    std::vector<Metrics> with_eval_source(Module& module, Data& data, const RunOptions& run_options, Stage stage) {
+        if constexpr (LoaderSource<Data>) {
+            detail::GivenLoader<Data> source{data};
+            return evaluate_from<Kind>(module, source, run_options, stage);
+        } else {
+            return evaluate_from<Kind>(module, data, run_options, stage);
+        }
+    }
+
+    template <class Kind, class Module, class Source>
+    std::vector<Metrics> evaluate_from(Module& module, Source& source, const RunOptions& run_options, Stage stage) {
+        using ThisRun = Run<Parts, Module, Source>;
+        static_assert(ModulePolicy<Module>, "lit: validate and test take a module derived from lit::Module.");
+        std::vector<Metrics> results;
+        if constexpr (ModulePolicy<Module> && detail::check_evaluation<ThisRun, Kind>()) {
+            ThisRun run(parts_, module, source, begin(stage));
+            const bool testing = stage == Stage::test;
+            RunState& state = parts_.state;
+            framed(run, run_options, [&](bool) {
+                module.zero_grad(true);
+                detail::EvaluationLoop<ThisRun, Kind> loop(
+                    run, testing ? run.options().limit_test_batches : run.options().limit_val_batches,
+                    testing ? state.test_results : state.validate_results,
+                    testing ? RunningStage::testing : RunningStage::validating);
+                without_gradients([&] {
+                    loop.setup_data();
+                    run.set_num_eval_batches(loop.batches());
+                    results = loop.run();
+                });
+            });
+            if (run_options.verbose && run.is_global_zero()) {
+                std::fputs(detail::results_table(results, to_string(stage)).c_str(), stdout);
+                std::fflush(stdout);
+            }
+        }
+        return results;
+    }
+
+    template <class Module, class Source>
+    auto predict_from(Module& module, Source& source, const RunOptions& run_options) {
+        using ThisRun = Run<Parts, Module, Source>;
+        static_assert(ModulePolicy<Module>, "lit: predict takes a module derived from lit::Module.");
+        if constexpr (ModulePolicy<Module> && detail::check_predict<ThisRun>()) {
+            ThisRun run(parts_, module, source, begin(Stage::predict));
+            detail::PredictionLoop<ThisRun> loop(run);
+            decltype(loop.run()) predictions;
+            framed(run, run_options, [&](bool) {
+                module.zero_grad(true);
+                without_gradients([&] { predictions = loop.run(); });
+            });
+            return predictions;
+        }
+    }
+
+    template <class Body>
+    void without_gradients(Body&& body) {
+        // Collectives write into tensors of their own, which inference mode would not let them use again.
+        if (parts_.options.inference_mode && parts_.strategy.collective().world_size() == 1) {
+            const c10::InferenceMode guard;
+            body();
+        } else {
+            const at::NoGradGuard guard;
+            body();
+        }
+    }
+
+    TrainerOptions begin(Stage stage) {
+        parts_.options.check();
+        parts_.state.stage = stage;
+        parts_.state.should_stop = false;
+        parts_.state.stop_reason.clear();
+        return parts_.options.resolved();
+    }
+
+    /// The order of Lightning's hooks around a run.
+    template <class ThisRun, class Body>
+    void framed(ThisRun& run, const RunOptions& run_options, Body&& body) {
+        const SignalWatch watch;
+        const Attachment attachment(run);
+        RunState& state = parts_.state;
+        const Stage stage = state.stage;
+        const bool fitting = stage == Stage::fit;
+        const DeterminismScope determinism(parts_.options);
+        try {
+            state.results = nullptr;
+            run.connect_ranks();
+            prepare_data(run);
+            start_loggers(run);
+            call_datamodule<hooks::setup>(run, stage);
+            detail::call_callbacks<hooks::setup>(run, stage);
+            detail::call_module<hooks::setup>(run, stage);
+            detail::call_module<hooks::configure_model>(run);
+            const std::optional<Dict> checkpoint = load(run, run_options);
+            detail::CheckpointConnector<ThisRun> connector(run);
+            if (checkpoint) {
+                connector.restore_module_and_callbacks(*checkpoint);
+            }
+            state.train_results.reset();
+            state.reset_results();
+            state.reset_metrics();
+            parts_.strategy.setup(run.module(), fitting);
+            if (fitting) {
+                run.set_configured(configure(run));
+                detail::call_all<hooks::on_fit_start>(run);
+            }
+            log_hyperparams(run);
+            if (fitting && checkpoint) {
+                connector.restore_training(*checkpoint);
+            }
+            body(fitting && checkpoint.has_value());
+            parts_.strategy.teardown(run.module());
+            if (fitting) {
+                detail::call_all<hooks::on_fit_end>(run);
+            }
+            call_datamodule<hooks::teardown>(run, stage);
+            detail::call_callbacks<hooks::teardown>(run, stage);
+            detail::call_module<hooks::teardown>(run, stage);
+            finalize_loggers(run, "success");
+        } catch (const std::exception& error) {
+            fail(run, error);
+            throw;
+        } catch (...) {
+            fail(run, Error("An exception that is no std::exception was thrown."));
+            throw;
+        }
+    }
+
+    template <class ThisRun>
+    void fail(ThisRun& run, const std::exception& error) {
+        detail::call_callbacks<hooks::on_exception>(run, error);
+        call_datamodule<hooks::on_exception>(run, error);
+        finalize_loggers(run, "failed");
+        parts_.strategy.teardown(run.module());
+    }
+
+    template <class H, class ThisRun, class... Args>
+    static void call_datamodule(ThisRun& run, const Args&... args) {
+        if constexpr (ThisRun::has_datamodule) {
+            using Data = typename ThisRun::source_type;
+            if constexpr (H::template names<Data>) {
+                const detail::HookScope scope(run.state(), H::id);
+                call_module_hook<H>(run, run.source(), args...);
+            }
+        }
+    }
+    template <class ThisRun>
+    static void prepare_data(ThisRun& run) {
+        if (run.is_global_zero()) {
+            call_datamodule<hooks::prepare_data>(run);
+            detail::call_module<hooks::prepare_data>(run);
+        }
+        run.collective().barrier();
+    }
+    template <class ThisRun>
+    static void start_loggers(ThisRun& run) {
+        if (run.is_global_zero() && !run.fast_dev_run()) {
+            run.for_each_logger([&](auto& logger) { logger.start(run.default_root_dir()); });
+        }
+    }
+    template <class ThisRun>
+    static void finalize_loggers(ThisRun& run, std::string_view status) {
+        if (run.is_global_zero() && !run.fast_dev_run()) {
+            run.for_each_logger([&](auto& logger) { logger.finalize(status); });
+        }
+    }
+    template <class ThisRun>
+    static void log_hyperparams(ThisRun& run) {
+        using Module = typename ThisRun::module_type;
+        if (!run.options().enable_autolog_hparams || !run.is_global_zero() || run.fast_dev_run()) {
+            return;
+        }
+        if constexpr (reflection::field_count<typename Module::hparams_type> > 0) {
+            const Dict params = to_dict(run.module().hparams);
+            run.for_each_logger([&](auto& logger) { logger.log_hyperparams(params); });
+        }
+    }
+    template <class ThisRun>
+    static auto configure(ThisRun& run) {
+        const detail::HookScope scope(run.state(), Hook::configure_optimizers);
+        return run.module().configure_optimizers();
+    }
+
+    /// The checkpoint that the run starts from, if one was named.
+    template <class ThisRun>
+    std::optional<Dict> load(ThisRun& run, const RunOptions& run_options) {
+        if (run_options.ckpt_path.empty()) {
+            return std::nullopt;
+        }
+        std::filesystem::path path = run_options.ckpt_path;
+        if (run_options.ckpt_path == "best" || run_options.ckpt_path == "last") {
+            path = path_by_word(run, run_options.ckpt_path);
+            if (path.empty()) {
+                return std::nullopt;
+            }
+        }
+        run.set_ckpt_path(path);
+        Value value = load_checkpoint(path);
+        return std::move(value.dict());
+    }
+    template <class ThisRun>
+    std::filesystem::path path_by_word(ThisRun& run, const std::string& word) {
+        std::optional<std::filesystem::path> found;
+        for_each_component(parts_.components, [&](auto& component) {
+            if constexpr (requires { component.best_model_path(); component.find_last(run); }) {
+                if (!found) {
+                    found = word == "best" ? component.best_model_path() : component.find_last(run);
+                }
+            }
+        });
+        if (word == "best" && (!found || found->empty())) {
+            throw ConfigError(found ? "ckpt_path = \"best\": the checkpoint callback has not saved anything yet. Fit first, "
+                                      "or name a file."
+                                    : "ckpt_path = \"best\": this trainer has no checkpoint callback. Add "
+                                      "lit::ModelCheckpoint<...>, or name a file.");
+        }
+        if (!found || found->empty()) {
+            run.warn("ckpt_path = \"last\": no last checkpoint was found, so nothing is loaded.");
+            return {};
+        }
+        return *found;
+    }
+
+    /// Ties the module to the run's state for as long as the run lasts.
+    class Attachment {
+     public:
+        template <class ThisRun>
+        explicit Attachment(ThisRun& run)
+            : pointer_(detail::ModuleAccess::run(run.module())), state_(run.state()) {
+            pointer_ = &state_;
+        }
+        Attachment(const Attachment&) = delete;
+        Attachment& operator=(const Attachment&) = delete;
+        ~Attachment() {
+            pointer_ = nullptr;
+            state_.results = nullptr;
+            state_.running = RunningStage::none;
+            state_.current_hook = Hook::none;
+        }
+
+     private:
+        RunState*& pointer_;
+        RunState& state_;
+    };
+
+    /// The global switches that the options name, and back.
+    class DeterminismScope {
+     public:
+        explicit DeterminismScope(const TrainerOptions& options)
+            : deterministic_(at::globalContext().deterministicAlgorithms()),
+              warn_only_(at::globalContext().deterministicAlgorithmsWarnOnly()),
+              benchmark_(at::globalContext().benchmarkCuDNN()) {
+            if (options.deterministic) {
+                at::globalContext().setDeterministicAlgorithms(*options.deterministic, false);
+            }
+            if (options.benchmark || options.deterministic.value_or(false)) {
+                at::globalContext().setBenchmarkCuDNN(options.benchmark.value_or(false));
+            }
+        }
+        DeterminismScope(const DeterminismScope&) = delete;
+        DeterminismScope& operator=(const DeterminismScope&) = delete;
+        ~DeterminismScope() {
+            at::globalContext().setDeterministicAlgorithms(deterministic_, warn_only_);
+            at::globalContext().setBenchmarkCuDNN(benchmark_);
+        }
+
+     private:
+        bool deterministic_;
+        bool warn_only_;
+        bool benchmark_;
+    };
+
+    Parts parts_;
+};
+
+template <class Strategy, class Precision, class... Components>
+Trainer(Strategy, Precision, TrainerOptions, Components...) -> Trainer<Strategy, Precision, Components...>;
+
+}  // namespace lit

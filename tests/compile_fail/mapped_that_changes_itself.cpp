@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: lit: the function given to mapped(dataset, function) must be callable
+#include <lit/data/mapped_dataset.hpp>
+#include <lit/data/tensor_dataset.hpp>
+
+int main() {
+    const lit::TensorDataset dataset{at::Tensor{}, at::Tensor{}};
+    int calls = 0;
+    static_cast<void>(lit::mapped(dataset, [calls](lit::Example batch) mutable {
+        ++calls;
+        return batch;
+    }));
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/doctest.hpp"
+
+#include <lit/core/error.hpp>
+#include <lit/data/data_loader.hpp>
+#include <lit/data/mapped_dataset.hpp>
+#include <lit/data/tensor_dataset.hpp>
+
+#include <ATen/Parallel.h>
+
+#include <atomic>
+#include <filesystem>
+#include <iterator>
+#include <mutex>
+#include <ranges>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using Numbers = std::vector<std::int64_t>;
+using Epoch = std::vector<Numbers>;
+using Loader = lit::DataLoader<lit::TensorDataset>;
+
+static_assert(std::input_iterator<Loader::iterator> && std::ranges::input_range<Loader>);
+static_assert(std::sentinel_for<std::default_sentinel_t, Loader::iterator>);
+static_assert(!std::is_copy_constructible_v<Loader::iterator> && !std::is_polymorphic_v<Loader>);
+
+lit::TensorDataset numbers(std::int64_t count) { return {at::arange(count), at::arange(count)}; }
+
+Epoch walk(auto& loader) {
+    Epoch epoch;
+    for (const auto& batch : loader) {
+        const at::Tensor target = batch.target.contiguous();
+        const auto* first = target.template data_ptr<std::int64_t>();
+        epoch.emplace_back(first, first + target.numel());
+    }
+    return epoch;
+}
+
+/// Threads of this process, as the system counts them.
+std::ptrdiff_t threads() {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/task"),
+                         std::filesystem::directory_iterator{});
+}
+/// A joined thread may stay listed for a moment.
+bool threads_fall_to(std::ptrdiff_t expected) {
+    for (int i = 0; i < 200 && threads() > expected; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return threads() <= expected;
+}
+
+struct Broken : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+/// Numbers of which one cannot be read.
+struct Faulty {
+    std::int64_t bad = -1;
+    [[nodiscard]] static std::int64_t size() { return 20; }
+    [[nodiscard]] lit::Example get_batch(lit::Indices indices) const {
+        for (const std::int64_t index : indices) {
+            if (index == bad) {
+                throw Broken("sample " + std::to_string(index));
+            }
+        }
+        return numbers(20).get_batch(indices);
+    }
+};
+/// Every second sample.
+struct Even {
+    std::int64_t count = 0;
+    [[nodiscard]] std::int64_t size() const { return count / 2; }
+    [[nodiscard]] Numbers indices(std::int64_t /*epoch*/) const {
+        Numbers order;
+        for (std::int64_t i = 0; i + 1 < count; i += 2) {
+            order.push_back(i);
+        }
+        return order;
+    }
+};
+
+}  // namespace
+
+TEST_SUITE("data/data_loader") {
+    TEST_CASE("batches come in the dataset's order, the last one short or left out") {
+        lit::DataLoader loader{numbers(7), {.batch_size = 3}};
+        CHECK(loader.size() == 3);
+        CHECK(walk(loader) == Epoch{{0, 1, 2}, {3, 4, 5}, {6}});
+        CHECK(walk(loader) == Epoch{{0, 1, 2}, {3, 4, 5}, {6}});
+        lit::DataLoader dropping{numbers(7), {.batch_size = 3, .drop_last = true}};
+        CHECK(dropping.size() == 2);
+        CHECK(walk(dropping) == Epoch{{0, 1, 2}, {3, 4, 5}});
+        lit::DataLoader nothing{numbers(0), {.num_workers = 2}};
+        CHECK(nothing.size() == 0);
+        CHECK(walk(nothing).empty());
+    }
+    TEST_CASE("the order does not depend on the number of workers") {
+        for (const bool shuffle : {false, true}) {
+            Epoch first;
+            Epoch second;
+            for (const std::int64_t workers : {0, 1, 2, 4}) {
+                for (const std::int64_t prefetch : {1, 3}) {
+                    CAPTURE(workers);
+                    CAPTURE(prefetch);
+                    lit::DataLoader loader{numbers(103),
+                                           {.batch_size = 4,
+                                            .shuffle = shuffle,
+                                            .num_workers = workers,
+                                            .prefetch_factor = prefetch,
+                                            .seed = 5}};
+                    const Epoch a = walk(loader);
+                    const Epoch b = walk(loader);
+                    if (first.empty()) {
+                        first = a;
+                        second = b;
+                        CHECK((first == second) == !shuffle);
+                    }
+                    CHECK(a == first);
+                    CHECK(b == second);
+                    std::set<std::int64_t> seen;
+                    for (const Numbers& batch : a) {
+                        seen.insert(batch.begin(), batch.end());
+                    }
+                    CHECK(seen.size() == 103);
+                }
+            }
+        }
+    }
+    TEST_CASE("without a seed the order, and what is left of the global generator, are Python's") {
+        // Python, torch 2.11.0: torch.manual_seed(3)
+        //   dl = DataLoader(TensorDataset(torch.arange(8)), batch_size=3, shuffle=True)
+        //   [[b[0].tolist() for b in dl] for _ in range(2)]; torch.rand(1).item()
+        torch::manual_seed(3);
+        lit::DataLoader loader{numbers(8), {.batch_size = 3, .shuffle = true}};
+        CHECK(walk(loader) == Epoch{{2, 1, 6}, {5, 0, 4}, {3, 7}});
+        CHECK(walk(loader) == Epoch{{7, 6, 0}, {5, 1, 3}, {4, 2}});
+        CHECK(at::rand({1}).item<double>() == 0.5944212079048157);
+        // the same with shuffle=False, one epoch, then torch.randint(1 << 40, (1,)).item()
+        torch::manual_seed(3);
+        lit::DataLoader sequential{numbers(8), {.batch_size = 3}};
+        CHECK(walk(sequential).size() == 3);
+        CHECK(at::randint(std::int64_t{1} << 40, {1}, at::kLong).item<std::int64_t>() == 1073054410371);
+    }
+    TEST_CASE("with a seed, a set epoch comes back as it was, and the global generator is left alone") {
+        lit::DataLoader loader{numbers(8), {.batch_size = 3, .shuffle = true, .seed = 10}};
+        torch::manual_seed(1);
+        const auto before = at::rand({1}).item<double>();
+        torch::manual_seed(1);
+        CHECK(loader.epoch() == 0);
+        const Epoch zero = walk(loader);
+        const Epoch one = walk(loader);
+        CHECK(loader.epoch() == 2);
+        const Epoch two = walk(loader);
+        CHECK(two == Epoch{{3, 1, 6}, {5, 0, 7}, {4, 2}});  // Python: randperm(8) with seed 12
+        loader.set_epoch(1);
+        CHECK(walk(loader) == one);
+        loader.set_epoch(0);
+        CHECK(walk(loader) == zero);
+        CHECK(at::rand({1}).item<double>() == before);
+    }
+    TEST_CASE("an epoch can be entered at any batch") {
+        for (const std::int64_t workers : {0, 2}) {
+            lit::DataLoader loader{numbers(10),
+                                   {.batch_size = 2, .shuffle = true, .num_workers = workers, .seed = 4}};
+            Epoch whole = walk(loader);
+            loader.set_epoch(0);
+            loader.seek(3);
+            whole.erase(whole.begin(), whole.begin() + 3);
+            CHECK(walk(loader) == whole);
+            CHECK(walk(loader).size() == 5);
+            loader.seek(5);
+            CHECK(walk(loader).empty());
+            CHECK_THROWS_AS(loader.seek(6), lit::ConfigError);
+        }
+    }
+    TEST_CASE("leaving an epoch early leaves no thread behind, and the loader can be walked again") {
+        lit::DataLoader loader{numbers(1000), {.batch_size = 1, .num_workers = 4}};
+        const std::ptrdiff_t before = threads();
+        for (int round = 0; round < 3; ++round) {
+            int seen = 0;
+            for (auto& batch : loader) {
+                CHECK(batch.target.item<std::int64_t>() == seen);
+                if (++seen == 3) {
+                    CHECK(threads() == before + 4);
+                    break;
+                }
+            }
+            CHECK(threads_fall_to(before));
+        }
+        CHECK_THROWS_AS(
+            [&] {
+                for ([[maybe_unused]] auto& batch : loader) {
+                    throw Broken("in the loop");
+                }
+            }(),
+            Broken);
+        CHECK(threads_fall_to(before));
+        CHECK(walk(loader).size() == 1000);
+        CHECK(threads_fall_to(before));
+        {
+            lit::DataLoader other{numbers(1000), {.num_workers = 2}};
+            auto it = other.begin();
+            auto moved = std::move(it);
+            ++moved;
+            CHECK(moved->target.item<std::int64_t>() == 1);
+        }
+        CHECK(threads_fall_to(before));
+    }
+    TEST_CASE(
+        "an exception of the dataset comes at its place, with its type, and the loader can be walked again") {
+        for (const std::int64_t workers : {0, 1, 3}) {
+            CAPTURE(workers);
+            const std::ptrdiff_t before = threads();
+            lit::DataLoader loader{Faulty{9}, {.batch_size = 2, .num_workers = workers}};
+            for (int round = 0; round < 2; ++round) {
+                int seen = 0;
+                try {
+                    for ([[maybe_unused]] auto& batch : loader) {
+                        ++seen;
+                    }
+                    FAIL("no exception");
+                } catch (const Broken& error) {
+                    CHECK(std::string(error.what()) == "sample 9");
+                }
+                CHECK(seen == 4);
+                CHECK(threads_fall_to(before));
+            }
+            lit::DataLoader at_once{Faulty{0}, {.num_workers = workers}};
+            CHECK_THROWS_AS(static_cast<void>(at_once.begin()), Broken);
+            CHECK(threads_fall_to(before));
+        }
+    }
+    TEST_CASE("batches are gathered without autograd, by workers on one thread of LibTorch each") {
+        const int here = at::get_num_threads();
+        for (const std::int64_t workers : {0, 2}) {
+            std::atomic<int> grads = 0;
+            std::atomic<int> most = 0;
+            lit::DataLoader loader{lit::mapped(numbers(8),
+                                               [&](lit::Example batch) {
+                                                   grads += at::GradMode::is_enabled() ? 1 : 0;
+                                                   most = std::max<int>(most, at::get_num_threads());
+                                                   return batch;
+                                               }),
+                                   {.batch_size = 2, .num_workers = workers}};
+            CHECK(walk(loader).size() == 4);
+            CHECK(grads == 0);
+            CHECK(most == (workers == 0 ? here : 1));
+        }
+        CHECK(at::get_num_threads() == here);
+        CHECK(at::GradMode::is_enabled());
+        int fresh = 0;
+        std::thread([&fresh] { fresh = at::get_num_threads(); }).join();
+        CHECK(fresh == here);  // a thread started later is not held to one
+    }
+    TEST_CASE("a shard is what Python's DistributedSampler leaves to the rank") {
+        // Python, torch 2.11.0: DistributedSampler(range(7), 2, rank, True, 5), epochs 0 and 2
+        for (const std::int64_t rank : {0, 1}) {
+            lit::DataLoader loader{numbers(7), {.batch_size = 2}};
+            CHECK_FALSE(loader.is_shuffled());
+            loader.shard({.rank = rank, .world_size = 2, .shuffle = true, .seed = 5});
+            CHECK(loader.is_shuffled());
+            CHECK(loader.samples() == 4);
+            CHECK(loader.size() == 2);
+            CHECK(walk(loader) == (rank == 0 ? Epoch{{1, 4}, {6, 3}} : Epoch{{0, 2}, {5, 1}}));
+            loader.set_epoch(2);
+            CHECK(walk(loader) == (rank == 0 ? Epoch{{5, 3}, {2, 4}} : Epoch{{0, 1}, {6, 5}}));
+        }
+        lit::DataLoader loader{numbers(5), {.batch_size = 4}};
+        loader.shard({.rank = 1, .world_size = 2});
+        CHECK(walk(loader) == Epoch{{1, 3, 0}});
+        loader.shard({.rank = 1, .world_size = 2, .pad = false});
+        CHECK(walk(loader) == Epoch{{1, 3}});
+        CHECK_THROWS_AS(loader.shard({.rank = 2, .world_size = 2}), lit::ConfigError);
+    }
+    TEST_CASE("set_sequential takes shuffling back") {
+        lit::DataLoader loader{numbers(4), {.batch_size = 2, .shuffle = true}};
+        CHECK(loader.is_shuffled());
+        loader.set_sequential();
+        CHECK_FALSE(loader.is_shuffled());
+        CHECK(walk(loader) == Epoch{{0, 1}, {2, 3}});
+        loader.shard({.rank = 0, .world_size = 2, .shuffle = true});
+        CHECK(walk(loader) == Epoch{{0, 2}});
+    }
+    TEST_CASE("an own sampler decides the order, and its order is what is shared out") {
+        lit::DataLoader loader{numbers(8), Even{8}, {.batch_size = 3, .num_workers = 1}};
+        CHECK(loader.is_shuffled());
+        CHECK(loader.size() == 2);
+        CHECK(walk(loader) == Epoch{{0, 2, 4}, {6}});
+        loader.shard({.rank = 1, .world_size = 2});
+        CHECK(walk(loader) == Epoch{{2, 6}});
+        loader.set_sequential();
+        CHECK(walk(loader) == Epoch{{1, 3, 5}, {7}});
+    }
+    TEST_CASE("bad settings are refused when the loader is made") {
+        CHECK_THROWS_WITH_AS((lit::DataLoader{numbers(4), {.batch_size = 0}}),
+                             "DataLoader: batch_size = 0, expected at least 1.", lit::ConfigError);
+        CHECK_THROWS_AS((lit::DataLoader{numbers(4), {.num_workers = -1}}), lit::ConfigError);
+        CHECK_THROWS_AS((lit::DataLoader{numbers(4), {.prefetch_factor = 0}}), lit::ConfigError);
+        CHECK_THROWS_AS((lit::DataLoader{numbers(4), Even{4}, {.shuffle = true}}), lit::ConfigError);
+        lit::DataLoader loader{numbers(4), {.batch_size = 4}};
+        CHECK_THROWS_AS(loader.set_batch_size(0), lit::ConfigError);
+        CHECK(loader.batch_size() == 4);
+        loader.set_batch_size(2);
+        CHECK(loader.size() == 2);
+    }
+}
