@@ -17,7 +17,8 @@ lit::FitProgress some_progress() {
     progress.batch.current = {3, 3, 3, 3};
     progress.batch.is_last_batch = true;
     progress.scheduler = {.total = {.ready = 2, .completed = 2}, .current = {.ready = 1, .completed = 1}};
-    progress.optimizer_step = {.total = {.ready = 6, .completed = 6}, .current = {.ready = 3, .completed = 3}};
+    progress.optimizer_step = {.total = {.ready = 6, .completed = 6},
+                               .current = {.ready = 3, .completed = 3}};
     progress.optimizer_zero_grad = {.total = {.ready = 6, .started = 6, .completed = 6},
                                     .current = {.ready = 3, .started = 3, .completed = 3}};
     progress.manual_step = {.total = {.ready = 8, .completed = 8}, .current = {.ready = 4, .completed = 4}};
@@ -42,57 +43,60 @@ void outline(const lit::Value& value, const std::string& prefix, std::string& in
 }  // namespace
 
 TEST_SUITE("checkpoint/schema") {
-TEST_CASE("`loops` has the keys, the order and the types of a file that Lightning wrote") {
-    const lit::Value file = lit::load_checkpoint(checkpoint_test::fixture("lightning.ckpt"));
-    std::string theirs;
-    std::string ours;
-    outline(file.at("loops"), "", theirs);
-    outline(lit::loops_state(some_progress()), "", ours);
-    CHECK(ours == theirs);
-    CHECK(file.at(lit::checkpoint_key::version).string() == lit::lightning_version);
-}
-
-TEST_CASE("Lightning's `loops`, read and written, are the same") {
-    const lit::Value file = lit::load_checkpoint(checkpoint_test::fixture("lightning.ckpt"));
-    const lit::FitProgress progress = lit::read_loops(file.at("loops").dict());
-    CHECK(progress.epoch.total.completed == 2);
-    CHECK(progress.batch.total.ready == 6);
-    CHECK(progress.batch.current.processed == 3);
-    CHECK(progress.batch.is_last_batch);
-    CHECK(progress.optimizer_step.total.completed == 6);
-    CHECK(progress.batches_that_stepped == 6);
-    CHECK(checkpoint_test::same(lit::loops_state(progress).at("fit_loop"), file.at("loops").at("fit_loop")));
-}
-
-TEST_CASE("every counter comes back") {
-    const lit::FitProgress progress = some_progress();
-    const lit::FitProgress back = lit::read_loops(lit::loops_state(progress));
-    CHECK(back.epoch == progress.epoch);
-    CHECK(back.batch == progress.batch);
-    CHECK(back.batch.is_last_batch);
-    CHECK(back.scheduler == progress.scheduler);
-    CHECK(back.optimizer_step == progress.optimizer_step);
-    CHECK(back.optimizer_zero_grad == progress.optimizer_zero_grad);
-    CHECK(back.manual_step == progress.manual_step);
-    CHECK(back.validation_batch == progress.validation_batch);
-    CHECK(back.batches_that_stepped == 6);
-}
-
-TEST_CASE("the state of the loaders goes where Lightning looks for it") {
-    const lit::Dict loops = lit::loops_state({}, lit::Dict{{"combined_loader", lit::List{1}}});
-    CHECK(loops.at("fit_loop").at("state_dict").at("combined_loader").items().size() == 1);
-}
-
-TEST_CASE("what a file lacks stays zero, what it holds must be a count") {
-    CHECK(lit::read_loops({}).epoch == lit::Progress{});
-    const lit::Dict total{{"total", lit::Dict{{"ready", 3}, {"completed", 2}}}};
-    const lit::FitProgress partial = lit::read_loops(lit::Dict{{"fit_loop", lit::Dict{{"epoch_progress", total}}}});
-    CHECK(partial.epoch.total.ready == 3);
-    CHECK(partial.epoch.total.completed == 2);
-    CHECK(partial.batch.total.ready == 0);
-    for (const lit::Value& wrong : {lit::Value(-1), lit::Value("three"), lit::Value(1.5)}) {
-        const lit::Dict bad{{"fit_loop", lit::Dict{{"epoch_progress", lit::Dict{{"total", lit::Dict{{"ready", wrong}}}}}}}};
-        CHECK_THROWS_AS(lit::read_loops(bad), lit::CheckpointError);
+    TEST_CASE("`loops` has the keys, the order and the types of a file that Lightning wrote") {
+        const lit::Value file = lit::load_checkpoint(checkpoint_test::fixture("lightning.ckpt"));
+        std::string theirs;
+        std::string ours;
+        outline(file.at("loops"), "", theirs);
+        outline(lit::loops_state(some_progress()), "", ours);
+        CHECK(ours == theirs);
+        CHECK(file.at(lit::checkpoint_key::version).string() == lit::lightning_version);
     }
-}
+
+    TEST_CASE("Lightning's `loops`, read and written, are the same") {
+        const lit::Value file = lit::load_checkpoint(checkpoint_test::fixture("lightning.ckpt"));
+        const lit::FitProgress progress = lit::read_loops(file.at("loops").dict());
+        CHECK(progress.epoch.total.completed == 2);
+        CHECK(progress.batch.total.ready == 6);
+        CHECK(progress.batch.current.processed == 3);
+        CHECK(progress.batch.is_last_batch);
+        CHECK(progress.optimizer_step.total.completed == 6);
+        CHECK(progress.batches_that_stepped == 6);
+        CHECK(checkpoint_test::same(lit::loops_state(progress).at("fit_loop"),
+                                    file.at("loops").at("fit_loop")));
+    }
+
+    TEST_CASE("every counter comes back") {
+        const lit::FitProgress progress = some_progress();
+        const lit::FitProgress back = lit::read_loops(lit::loops_state(progress));
+        CHECK(back.epoch == progress.epoch);
+        CHECK(back.batch == progress.batch);
+        CHECK(back.batch.is_last_batch);
+        CHECK(back.scheduler == progress.scheduler);
+        CHECK(back.optimizer_step == progress.optimizer_step);
+        CHECK(back.optimizer_zero_grad == progress.optimizer_zero_grad);
+        CHECK(back.manual_step == progress.manual_step);
+        CHECK(back.validation_batch == progress.validation_batch);
+        CHECK(back.batches_that_stepped == 6);
+    }
+
+    TEST_CASE("the state of the loaders goes where Lightning looks for it") {
+        const lit::Dict loops = lit::loops_state({}, lit::Dict{{"combined_loader", lit::List{1}}});
+        CHECK(loops.at("fit_loop").at("state_dict").at("combined_loader").items().size() == 1);
+    }
+
+    TEST_CASE("what a file lacks stays zero, what it holds must be a count") {
+        CHECK(lit::read_loops({}).epoch == lit::Progress{});
+        const lit::Dict total{{"total", lit::Dict{{"ready", 3}, {"completed", 2}}}};
+        const lit::FitProgress partial =
+            lit::read_loops(lit::Dict{{"fit_loop", lit::Dict{{"epoch_progress", total}}}});
+        CHECK(partial.epoch.total.ready == 3);
+        CHECK(partial.epoch.total.completed == 2);
+        CHECK(partial.batch.total.ready == 0);
+        for (const lit::Value& wrong : {lit::Value(-1), lit::Value("three"), lit::Value(1.5)}) {
+            const lit::Dict bad{{"fit_loop", lit::Dict{{"epoch_progress",
+                                                        lit::Dict{{"total", lit::Dict{{"ready", wrong}}}}}}}};
+            CHECK_THROWS_AS(lit::read_loops(bad), lit::CheckpointError);
+        }
+    }
 }

@@ -92,7 +92,8 @@ inline bool same(const lit::Value& a, const lit::Value& b) {
         return equal;
     }
     if (const auto* opaque = a.get_if<lit::Opaque>()) {
-        return opaque->type == b.as<lit::Opaque>().type && same_items(opaque->parts, b.as<lit::Opaque>().parts);
+        return opaque->type == b.as<lit::Opaque>().type &&
+               same_items(opaque->parts, b.as<lit::Opaque>().parts);
     }
     if (const auto* real = a.get_if<double>()) {
         return std::bit_cast<std::uint64_t>(*real) == std::bit_cast<std::uint64_t>(b.as<double>());

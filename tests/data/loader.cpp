@@ -6,6 +6,7 @@
 #include <lit/data/tensor_dataset.hpp>
 
 #include <torch/data/dataloader.h>
+#include <torch/data/datasets/map.h>
 #include <torch/data/datasets/tensor.h>
 #include <torch/data/transforms/stack.h>
 

@@ -26,7 +26,8 @@ int run(int argc, char** argv) {
     const std::string_view mode = argc > 1 ? argv[1] : "";
     if (mode == "rewrite" && argc == 4) {  // everything as it was
         lit::save_checkpoint_file(argv[3], lit::load_checkpoint(argv[2]));
-    } else if (mode == "rebuild" && argc == 4) {  // the weights by way of a module, the loops by way of the counters
+    } else if (mode == "rebuild" &&
+               argc == 4) {  // the weights by way of a module, the loops by way of the counters
         lit::Value file = lit::load_checkpoint(argv[2]);
         Net net;
         lit::load_module_state(net, file.at(lit::checkpoint_key::state_dict).dict());

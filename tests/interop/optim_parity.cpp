@@ -2,9 +2,8 @@
 // The C++ half of optim_parity.py: trains the same small network from the same weights on the same batches
 // with each optimizer, and writes the losses and the final weights as raw floats, one file per case, and the
 // states as text.
-//     optim_parity FOLDER    reads FOLDER/weights.bin, FOLDER/batches.bin; writes FOLDER/<case>.lit.bin,
-//     .lit.txt,
-//                           .lit.state.txt
+//     optim_parity FOLDER    reads FOLDER/weights.bin and FOLDER/batches.bin;
+//                            writes FOLDER/<case>.lit.bin, .lit.txt, .lit.state.txt
 #include <lit/core/value.hpp>
 #include <lit/optim/adam.hpp>
 #include <lit/optim/adamw.hpp>

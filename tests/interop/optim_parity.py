@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains one network with every optimizer in PyTorch and in lit and compares raw bytes.
 
-    python optim_parity.py PATH/TO/optim_parity
+    python optim_parity.py BUILD_FOLDER    runs BUILD_FOLDER/tests/interop/optim_parity, or the program itself
 
-Same weights, same batches, one thread, 200 steps; losses (and norms, where gradients are clipped) of every step and the
-final weights have to be bit-equal, and so have the state dicts: keys, order, types and tensors. Learning rates of the schedulers are compared digit by digit (%.17g).
+Same weights, same batches, one thread, 200 steps; losses (and norms, where gradients are clipped) of every
+step and the final weights have to be bit-equal, and so have the state dicts: keys, order, types and tensors.
+Learning rates of the schedulers are compared digit by digit (%.17g).
 """
 
 import pathlib
@@ -20,9 +21,8 @@ STEPS, BATCHES = 200, 16
 
 
 def network():
-    return torch.nn.ModuleDict(
-        {"first": torch.nn.Linear(32, 64), "second": torch.nn.Linear(64, 48), "third": torch.nn.Linear(48, 10)}
-    )
+    sizes = {"first": (32, 64), "second": (64, 48), "third": (48, 10)}
+    return torch.nn.ModuleDict({name: torch.nn.Linear(*size) for name, size in sizes.items()})
 
 
 def forward(model, x):
@@ -35,7 +35,9 @@ OPTIMIZERS = {
     "sgd_nesterov": lambda p, **f: SGD(p, lr=0.05, momentum=0.9, weight_decay=1e-3, nesterov=True, **f),
     "sgd_dampening": lambda p, **f: SGD(p, lr=0.05, momentum=0.9, dampening=0.3, weight_decay=1e-3, **f),
     "adam": lambda p, **f: Adam(p, lr=3e-3, **f),
-    "adam_decay_amsgrad": lambda p, **f: Adam(p, lr=3e-3, betas=(0.8, 0.99), weight_decay=1e-2, amsgrad=True, **f),
+    "adam_decay_amsgrad": lambda p, **f: Adam(
+        p, lr=3e-3, betas=(0.8, 0.99), weight_decay=1e-2, amsgrad=True, **f
+    ),
     "adamw": lambda p, **f: AdamW(p, lr=3e-3, **f),
     "adamw_amsgrad": lambda p, **f: AdamW(p, lr=3e-3, weight_decay=0.1, amsgrad=True, **f),
     "adamw_maximize": lambda p, **f: AdamW(p, lr=1e-4, maximize=True, **f),
@@ -55,7 +57,9 @@ SCHEDULERS = {
     "linear_lr_default": lambda o: lr_scheduler.LinearLR(o),
     "constant_lr": lambda o: lr_scheduler.ConstantLR(o, 0.3, 9),
     "lambda_lr": lambda o: lr_scheduler.LambdaLR(o, lambda e: 1.0 / (1.0 + 0.1 * float(e))),
-    "reduce_lr_on_plateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=0.7, patience=2, cooldown=1, min_lr=1e-3),
+    "reduce_lr_on_plateau": lambda o: lr_scheduler.ReduceLROnPlateau(
+        o, factor=0.7, patience=2, cooldown=1, min_lr=1e-3
+    ),
 }
 
 
@@ -103,7 +107,8 @@ def train(weights, xs, ys, make, fused, accumulate, clip):
     for _ in range(STEPS):
         optimizer.zero_grad()
         for _ in range(accumulate):
-            loss = torch.nn.functional.cross_entropy(forward(model, xs[batch % BATCHES]), ys[batch % BATCHES])
+            x, y = xs[batch % BATCHES], ys[batch % BATCHES]
+            loss = torch.nn.functional.cross_entropy(forward(model, x), y)
             out.append(loss)
             if accumulate > 1:
                 loss = loss / accumulate
@@ -119,7 +124,7 @@ def train(weights, xs, ys, make, fused, accumulate, clip):
 
 def rates(make):
     optimizer = SGD(
-        [{"params": [torch.ones(1, requires_grad=True)], "lr": 0.1}, {"params": [torch.ones(1, requires_grad=True)], "lr": 0.037}],
+        [{"params": [torch.ones(1, requires_grad=True)], "lr": lr} for lr in (0.1, 0.037)],
         fused=True,
     )
     scheduler = make(optimizer)
@@ -134,6 +139,8 @@ def rates(make):
 
 
 def main(program):
+    if pathlib.Path(program).is_dir():
+        program = str(pathlib.Path(program) / "tests" / "interop" / "optim_parity")
     warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -167,11 +174,13 @@ def main(program):
                             else f"  {len(a)} numbers instead of {len(b)}"
                         )
                     report(case, ours == theirs, remark)
-                    report(case + " state_dict", folder.joinpath(case + ".lit.state.txt").read_text() == state)
+                    written = folder.joinpath(case + ".lit.state.txt").read_text()
+                    report(case + " state_dict", written == state)
         for scheduler, make in SCHEDULERS.items():
             lines, state = rates(make)
             report(scheduler, folder.joinpath(scheduler + ".lit.txt").read_text() == lines)
-            report(scheduler + " state_dict", folder.joinpath(scheduler + ".lit.state.txt").read_text() == state)
+            written = folder.joinpath(scheduler + ".lit.state.txt").read_text()
+            report(scheduler + " state_dict", written == state)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C++ half of tensorboard_reader.py: one run logged to TensorBoard and to CSV, with hyperparameters of every kind.
+// The C++ half of tensorboard_reader.py: one run logged to TensorBoard and to CSV, with hyperparameters of
+// every kind.
 //     tensorboard_reader FOLDER    writes FOLDER/tensorboard and FOLDER/csv
 #include <lit/loggers/csv_logger.hpp>
 #include <lit/loggers/tensorboard_logger.hpp>
@@ -18,31 +19,71 @@ namespace {
 lit::Dict hyperparameters() {
     const double infinity = std::numeric_limits<double>::infinity();
     lit::List texts;
-    for (const char* text : {"", "yes", "No", "null", "~", "12", "1e-05", "0x1f", "1_000", "12:30", "2024-01-01", "y", "=",
-                             "<<", "- a", "a: b", "a #b", "'q'", "say \"hi\"", "back\\slash", "two\nlines\r\n\ttab", " lead",
-                             "trail ", "{x}", "[y]", "&a", "*a", "!t", "%d", "@at", "`b`", "?", "größe", "日本語",
-                             "\xF0\x9F\x94\xA5", "\xC2\x85next", "a\xE2\x80\xA8z", "\xEF\xBB\xBF" "bom", "\x01\x7f", ".5", "_1",
-                             "adam", "path/to-a.file"}) {
+    for (const char* text : {"",
+                             "yes",
+                             "No",
+                             "null",
+                             "~",
+                             "12",
+                             "1e-05",
+                             "0x1f",
+                             "1_000",
+                             "12:30",
+                             "2024-01-01",
+                             "y",
+                             "=",
+                             "<<",
+                             "- a",
+                             "a: b",
+                             "a #b",
+                             "'q'",
+                             "say \"hi\"",
+                             "back\\slash",
+                             "two\nlines\r\n\ttab",
+                             " lead",
+                             "trail ",
+                             "{x}",
+                             "[y]",
+                             "&a",
+                             "*a",
+                             "!t",
+                             "%d",
+                             "@at",
+                             "`b`",
+                             "?",
+                             "größe",
+                             "日本語",
+                             "\xF0\x9F\x94\xA5",
+                             "\xC2\x85next",
+                             "a\xE2\x80\xA8z",
+                             "\xEF\xBB\xBF"
+                             "bom",
+                             "\x01\x7f",
+                             ".5",
+                             "_1",
+                             "adam",
+                             "path/to-a.file"}) {
         texts.emplace_back(text);
     }
-    return {{"lr", 1e-5},
-            {"wide", 1e20},
-            {"tiny", 5e-324},
-            {"third", 1.0 / 3.0},
-            {"big", std::numeric_limits<std::int64_t>::min()},
-            {"hidden", 128},
-            {"bias", true},
-            {"nothing", nullptr},
-            {"no", "a key that is a word of YAML"},
-            {"a key: with #signs", 1},
-            {"optimizer", "adam"},
-            {"infinite", lit::List{infinity, -infinity}},
-            {"betas", lit::Tuple{{0.9, 0.999}}},
-            {"nested", lit::Dict{{"deep", lit::Dict{{"x", 1}, {"empty", lit::Dict{}}}}, {"list", lit::List{}}}},
-            {"layers", lit::List{lit::Dict{{"n", 1}, {"act", "on"}}, lit::Dict{{"n", 2}, {"act", "relu"}}}},
-            {"weights", torch::tensor({{1, 2}, {3, 4}})},
-            {"scale", torch::tensor(0.25F)},
-            {"texts", texts}};
+    return {
+        {"lr", 1e-5},
+        {"wide", 1e20},
+        {"tiny", 5e-324},
+        {"third", 1.0 / 3.0},
+        {"big", std::numeric_limits<std::int64_t>::min()},
+        {"hidden", 128},
+        {"bias", true},
+        {"nothing", nullptr},
+        {"no", "a key that is a word of YAML"},
+        {"a key: with #signs", 1},
+        {"optimizer", "adam"},
+        {"infinite", lit::List{infinity, -infinity}},
+        {"betas", lit::Tuple{{0.9, 0.999}}},
+        {"nested", lit::Dict{{"deep", lit::Dict{{"x", 1}, {"empty", lit::Dict{}}}}, {"list", lit::List{}}}},
+        {"layers", lit::List{lit::Dict{{"n", 1}, {"act", "on"}}, lit::Dict{{"n", 2}, {"act", "relu"}}}},
+        {"weights", torch::tensor({{1, 2}, {3, 4}})},
+        {"scale", torch::tensor(0.25F)},
+        {"texts", texts}};
 }
 
 /// Train rows at every step, validation rows every 50, one late name: what a run of 200 steps logs.
@@ -51,9 +92,10 @@ void log_run(lit::LoggerPolicy auto& logger) {
     logger.log_hyperparams(hyperparameters());
     logger.save();
     for (std::int64_t step = 0; step < 200; ++step) {
-        const std::vector<lit::Scalar> train = {{"train/loss", static_cast<double>(step * 7919 % 1009) / 1009.0},
-                                                {"lr", 1e-3 / static_cast<double>(step + 1)},
-                                                {"epoch", static_cast<double>(step / 50)}};
+        const std::vector<lit::Scalar> train = {
+            {"train/loss", static_cast<double>(step * 7919 % 1009) / 1009.0},
+            {"lr", 1e-3 / static_cast<double>(step + 1)},
+            {"epoch", static_cast<double>(step / 50)}};
         logger.log_metrics(train, step);
         logger.save();
         if (step % 50 == 49) {

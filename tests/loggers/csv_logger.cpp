@@ -21,115 +21,123 @@ static_assert(!std::is_polymorphic_v<CSVLogger>);
 std::string table(const CSVLogger& logger) { return reference::content(logger.log_dir() / "metrics.csv"); }
 
 TEST_SUITE("loggers/csv_logger") {
-TEST_CASE("a logger that was not started leaves nothing behind") {
-    const reference::TemporaryFolder folder;
-    {
+    TEST_CASE("a logger that was not started leaves nothing behind") {
+        const reference::TemporaryFolder folder;
+        {
+            CSVLogger logger{{.save_dir = folder.text()}};
+            logger.save();
+            logger.finalize("failed");
+            CHECK_THROWS_AS(logger.log_metrics(std::vector<Scalar>{{"a", 1.0}}, 0), lit::Error);
+        }
+        CHECK(std::filesystem::is_empty(folder.path()));
+    }
+
+    // Reference: a run of Lightning 2.6.6 with CSVLogger, measured byte for byte.
+    TEST_CASE(
+        "the table is Lightning's: sorted columns, step among them, empty cells, epoch and step without a "
+        "dot") {
+        const reference::TemporaryFolder folder;
+        CSVLogger logger{};
+        logger.start(folder.path());
+        logger.log_metrics(std::vector<Scalar>{{"a_step", 0.0}, {"epoch", 0.0}}, 0);
+        logger.log_metrics(std::vector<Scalar>{{"v", 1.5}}, 2);
+        logger.log_metrics(std::vector<Scalar>{{"a_epoch", 1.0}, {"epoch", 0.0}}, 2);
+        logger.finalize("success");
+        CHECK(table(logger) == "a_epoch,a_step,epoch,step,v\r\n,0.0,0,0,\r\n,,,2,1.5\r\n1.0,,0,2,\r\n");
+        CHECK(std::distance(std::filesystem::directory_iterator(logger.log_dir()), {}) == 1);
+    }
+
+    TEST_CASE("a new name after rows were written rewrites the table and loses none") {
+        const reference::TemporaryFolder folder;
+        CSVLogger logger{{.save_dir = folder.text(), .flush_logs_every_n_steps = 1}};
+        logger.start("");
+        const auto many = 5000;
+        for (int step = 0; step < many; ++step) {
+            logger.log_metrics(
+                std::vector<Scalar>{{"loss", 0.5}, {"a \"quoted\", name", static_cast<double>(step)}}, step);
+        }
+        logger.log_metrics(std::vector<Scalar>{{"m", std::numeric_limits<double>::quiet_NaN()}}, many);
+        logger.log_metrics(
+            std::vector<Scalar>{{"0", 1e-5}, {"loss", std::numeric_limits<double>::infinity()}}, many);
+        std::string expected = "0,\"a \"\"quoted\"\", name\",loss,m,step\r\n";
+        for (int step = 0; step < many; ++step) {
+            expected += "," + std::to_string(step) + ".0,0.5,," + std::to_string(step) + "\r\n";
+        }
+        expected += ",,,nan,5000\r\n1e-05,,inf,,5000\r\n";
+        logger.flush();
+        CHECK(table(logger) == expected);
+    }
+
+    TEST_CASE("rows are written every flush_logs_every_n_steps steps, on flush and on finalize") {
+        const reference::TemporaryFolder folder;
+        CSVLogger logger{{.save_dir = folder.text(), .prefix = "net", .flush_logs_every_n_steps = 3}};
+        logger.start("");
+        const auto row = [&](int step) {
+            logger.log_metrics(std::vector<Scalar>{{"loss", 1.0}}, step);
+            logger.save();
+        };
+        row(0);
+        row(1);
+        CHECK(table(logger).empty());
+        row(2);
+        CHECK(table(logger) == "net-loss,step\r\n1.0,0\r\n1.0,1\r\n1.0,2\r\n");
+        row(3);
+        CHECK(table(logger).size() == std::string("net-loss,step\r\n").size() + 3 * 7);
+        lit::flush_logs(logger);
+        CHECK(table(logger).ends_with("1.0,3\r\n"));
+        row(4);
+        CSVLogger moved = std::move(logger);
+        moved.finalize("success");
+        CHECK(table(moved).ends_with("1.0,4\r\n"));
+        moved.start("");  // a test after the fit
+        moved.log_metrics(std::vector<Scalar>{{"test", 2.0}}, 5);
+        moved.finalize("success");
+        CHECK(moved.version() == "version_0");
+        CHECK(table(moved).starts_with("net-loss,net-test,step\r\n1.0,,0\r\n"));
+        CHECK(table(moved).ends_with("1.0,,4\r\n,2.0,5\r\n"));
+    }
+
+    TEST_CASE("a table of an earlier run in a version that the user names is deleted, as in Lightning") {
+        const reference::TemporaryFolder folder;
+        const lit::CSVLoggerOptions options{.save_dir = folder.text(), .version = "mine"};
+        {
+            CSVLogger first{options};
+            first.start("");
+            first.log_metrics(std::vector<Scalar>{{"a", 1.0}}, 0);
+        }
+        CSVLogger second{options};
+        second.start("");
+        second.log_metrics(std::vector<Scalar>{{"b", 1.0}}, 0);
+        second.flush();
+        CHECK(table(second) == "b,step\r\n1.0,0\r\n");
+    }
+
+    TEST_CASE("hyperparameters go to hparams.yaml, later ones beside earlier ones") {
+        const reference::TemporaryFolder folder;
         CSVLogger logger{{.save_dir = folder.text()}};
-        logger.save();
-        logger.finalize("failed");
-        CHECK_THROWS_AS(logger.log_metrics(std::vector<Scalar>{{"a", 1.0}}, 0), lit::Error);
+        logger.start("");
+        logger.log_hyperparams(lit::Dict{{"lr", 1e-5}});
+        logger.log_hyperparams(lit::Dict{{"batch_size", 32}});
+        CHECK(reference::content(logger.log_dir() / "hparams.yaml") == "lr: 1.0e-05\nbatch_size: 32\n");
     }
-    CHECK(std::filesystem::is_empty(folder.path()));
-}
 
-// Reference: a run of Lightning 2.6.6 with CSVLogger, measured byte for byte.
-TEST_CASE("the table is Lightning's: sorted columns, step among them, empty cells, epoch and step without a dot") {
-    const reference::TemporaryFolder folder;
-    CSVLogger logger{};
-    logger.start(folder.path());
-    logger.log_metrics(std::vector<Scalar>{{"a_step", 0.0}, {"epoch", 0.0}}, 0);
-    logger.log_metrics(std::vector<Scalar>{{"v", 1.5}}, 2);
-    logger.log_metrics(std::vector<Scalar>{{"a_epoch", 1.0}, {"epoch", 0.0}}, 2);
-    logger.finalize("success");
-    CHECK(table(logger) == "a_epoch,a_step,epoch,step,v\r\n,0.0,0,0,\r\n,,,2,1.5\r\n1.0,,0,2,\r\n");
-    CHECK(std::distance(std::filesystem::directory_iterator(logger.log_dir()), {}) == 1);
-}
-
-TEST_CASE("a new name after rows were written rewrites the table and loses none") {
-    const reference::TemporaryFolder folder;
-    CSVLogger logger{{.save_dir = folder.text(), .flush_logs_every_n_steps = 1}};
-    logger.start("");
-    const auto many = 5000;
-    for (int step = 0; step < many; ++step) {
-        logger.log_metrics(std::vector<Scalar>{{"loss", 0.5}, {"a \"quoted\", name", static_cast<double>(step)}}, step);
+    TEST_CASE(
+        "bad settings throw on construction, an unwritable folder at start, a vanished one when it is "
+        "written") {
+        CHECK_THROWS_WITH_AS(CSVLogger({.flush_logs_every_n_steps = 0}),
+                             doctest::Contains("flush_logs_every_n_steps = 0"), lit::ConfigError);
+        CSVLogger kernel{{.save_dir = "/proc/lit"}};
+        CHECK_THROWS_WITH_AS(kernel.start(""),
+                             doctest::Contains("CSVLogger: cannot create the folder /proc/lit"),
+                             lit::FileError);
+        const reference::TemporaryFolder folder;
+        CSVLogger logger{{.save_dir = folder.text()}};
+        logger.start("");
+        logger.log_metrics(std::vector<Scalar>{{"a", 1.0}}, 0);
+        std::filesystem::remove_all(logger.log_dir());
+        CHECK_THROWS_WITH_AS(logger.flush(), doctest::Contains("metrics.csv: No such file or directory"),
+                             lit::FileError);
     }
-    logger.log_metrics(std::vector<Scalar>{{"m", std::numeric_limits<double>::quiet_NaN()}}, many);
-    logger.log_metrics(std::vector<Scalar>{{"0", 1e-5}, {"loss", std::numeric_limits<double>::infinity()}}, many);
-    std::string expected = "0,\"a \"\"quoted\"\", name\",loss,m,step\r\n";
-    for (int step = 0; step < many; ++step) {
-        expected += "," + std::to_string(step) + ".0,0.5,," + std::to_string(step) + "\r\n";
-    }
-    expected += ",,,nan,5000\r\n1e-05,,inf,,5000\r\n";
-    logger.flush();
-    CHECK(table(logger) == expected);
-}
-
-TEST_CASE("rows are written every flush_logs_every_n_steps steps, on flush and on finalize") {
-    const reference::TemporaryFolder folder;
-    CSVLogger logger{{.save_dir = folder.text(), .prefix = "net", .flush_logs_every_n_steps = 3}};
-    logger.start("");
-    const auto row = [&](int step) {
-        logger.log_metrics(std::vector<Scalar>{{"loss", 1.0}}, step);
-        logger.save();
-    };
-    row(0);
-    row(1);
-    CHECK(table(logger).empty());
-    row(2);
-    CHECK(table(logger) == "net-loss,step\r\n1.0,0\r\n1.0,1\r\n1.0,2\r\n");
-    row(3);
-    CHECK(table(logger).size() == std::string("net-loss,step\r\n").size() + 3 * 7);
-    lit::flush_logs(logger);
-    CHECK(table(logger).ends_with("1.0,3\r\n"));
-    row(4);
-    CSVLogger moved = std::move(logger);
-    moved.finalize("success");
-    CHECK(table(moved).ends_with("1.0,4\r\n"));
-    moved.start("");  // a test after the fit
-    moved.log_metrics(std::vector<Scalar>{{"test", 2.0}}, 5);
-    moved.finalize("success");
-    CHECK(moved.version() == "version_0");
-    CHECK(table(moved).starts_with("net-loss,net-test,step\r\n1.0,,0\r\n"));
-    CHECK(table(moved).ends_with("1.0,,4\r\n,2.0,5\r\n"));
-}
-
-TEST_CASE("a table of an earlier run in a version that the user names is deleted, as in Lightning") {
-    const reference::TemporaryFolder folder;
-    const lit::CSVLoggerOptions options{.save_dir = folder.text(), .version = "mine"};
-    {
-        CSVLogger first{options};
-        first.start("");
-        first.log_metrics(std::vector<Scalar>{{"a", 1.0}}, 0);
-    }
-    CSVLogger second{options};
-    second.start("");
-    second.log_metrics(std::vector<Scalar>{{"b", 1.0}}, 0);
-    second.flush();
-    CHECK(table(second) == "b,step\r\n1.0,0\r\n");
-}
-
-TEST_CASE("hyperparameters go to hparams.yaml, later ones beside earlier ones") {
-    const reference::TemporaryFolder folder;
-    CSVLogger logger{{.save_dir = folder.text()}};
-    logger.start("");
-    logger.log_hyperparams(lit::Dict{{"lr", 1e-5}});
-    logger.log_hyperparams(lit::Dict{{"batch_size", 32}});
-    CHECK(reference::content(logger.log_dir() / "hparams.yaml") == "lr: 1.0e-05\nbatch_size: 32\n");
-}
-
-TEST_CASE("bad settings throw on construction, an unwritable folder at start, a vanished one when it is written") {
-    CHECK_THROWS_WITH_AS(CSVLogger({.flush_logs_every_n_steps = 0}), doctest::Contains("flush_logs_every_n_steps = 0"),
-                         lit::ConfigError);
-    CSVLogger kernel{{.save_dir = "/proc/lit"}};
-    CHECK_THROWS_WITH_AS(kernel.start(""), doctest::Contains("CSVLogger: cannot create the folder /proc/lit"),
-                         lit::FileError);
-    const reference::TemporaryFolder folder;
-    CSVLogger logger{{.save_dir = folder.text()}};
-    logger.start("");
-    logger.log_metrics(std::vector<Scalar>{{"a", 1.0}}, 0);
-    std::filesystem::remove_all(logger.log_dir());
-    CHECK_THROWS_WITH_AS(logger.flush(), doctest::Contains("metrics.csv: No such file or directory"), lit::FileError);
-}
 }
 
 }  // namespace

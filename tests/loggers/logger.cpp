@@ -35,21 +35,21 @@ static_assert(!lit::LoggerPolicy<WithoutFolder> && lit::LogsMetrics<WithoutFolde
 static_assert(lit::LoggerPolicy<lit::NullLogger> && std::is_empty_v<lit::NullLogger>);
 
 TEST_SUITE("loggers/logger") {
-TEST_CASE("a user's logger needs no base class, and none of the optional members") {
-    LastRow logger;
-    const lit::Scalar row[] = {{"loss", 1.0}, {"epoch", 0.0}};
-    logger.log_metrics(row, 4);
-    lit::flush_logs(logger);
-    CHECK(logger.last == "4 loss epoch");
-}
-TEST_CASE("version_number reads version_N and nothing else") {
-    CHECK(lit::version_number("version_0") == 0);
-    CHECK(lit::version_number("version_12") == 12);
-    for (const char* text : {"", "version_", "version_x", "version_1_old", "version_-1", "mine", "3"}) {
-        CAPTURE(text);
-        CHECK_FALSE(lit::version_number(text).has_value());
+    TEST_CASE("a user's logger needs no base class, and none of the optional members") {
+        LastRow logger;
+        const lit::Scalar row[] = {{"loss", 1.0}, {"epoch", 0.0}};
+        logger.log_metrics(row, 4);
+        lit::flush_logs(logger);
+        CHECK(logger.last == "4 loss epoch");
     }
-}
+    TEST_CASE("version_number reads version_N and nothing else") {
+        CHECK(lit::version_number("version_0") == 0);
+        CHECK(lit::version_number("version_12") == 12);
+        for (const char* text : {"", "version_", "version_x", "version_1_old", "version_-1", "mine", "3"}) {
+            CAPTURE(text);
+            CHECK_FALSE(lit::version_number(text).has_value());
+        }
+    }
 }
 
 }  // namespace

@@ -4,6 +4,9 @@
 
 #include <lit/loggers/run_folder.hpp>
 
+#include <atomic>
+#include <barrier>
+#include <cstddef>
 #include <set>
 #include <string>
 #include <thread>
@@ -22,77 +25,96 @@ std::string version_in(const reference::TemporaryFolder& folder) {
 }
 
 TEST_SUITE("loggers/run_folder") {
-TEST_CASE("the version is one more than the greatest that is there") {
-    const reference::TemporaryFolder folder;
-    CHECK(version_in(folder) == "version_0");
-    CHECK(version_in(folder) == "version_1");
-    std::filesystem::create_directories(folder.path() / "runs" / "version_10");
-    std::filesystem::create_directories(folder.path() / "runs" / "version_x");
-    std::filesystem::create_directories(folder.path() / "runs" / "mine");
-    reference::write(folder.path() / "runs" / "version_99", "a file is no version");
-    CHECK(version_in(folder) == "version_11");
-    std::filesystem::create_directories(folder.path() / "runs" / "version_20_old");
-    CHECK(version_in(folder) == "version_21");
-}
+    TEST_CASE("the version is one more than the greatest that is there") {
+        const reference::TemporaryFolder folder;
+        CHECK(version_in(folder) == "version_0");
+        CHECK(version_in(folder) == "version_1");
+        std::filesystem::create_directories(folder.path() / "runs" / "version_10");
+        std::filesystem::create_directories(folder.path() / "runs" / "version_x");
+        std::filesystem::create_directories(folder.path() / "runs" / "mine");
+        reference::write(folder.path() / "runs" / "version_99", "a file is no version");
+        CHECK(version_in(folder) == "version_11");
+        std::filesystem::create_directories(folder.path() / "runs" / "version_20_old");
+        CHECK(version_in(folder) == "version_21");
+    }
 
-TEST_CASE("runs that start at once do not share a folder") {
-    const reference::TemporaryFolder folder;
-    std::vector<std::string> versions(8);
-    {
-        std::vector<std::thread> threads;
-        for (auto& version : versions) {
-            threads.emplace_back([&folder, &version] {
-                RunFolder run("Test", folder.text(), "runs", "");
-                run.start("");
-                version = run.version();
-            });
+    TEST_CASE("runs that start at once do not share a folder") {
+        const reference::TemporaryFolder folder;
+        constexpr std::ptrdiff_t count = 4;
+        constexpr int rounds = 100;
+        std::vector<std::vector<std::string>> versions(count);
+        std::atomic<int> refused = 0;
+        {
+            std::barrier together(count);
+            std::vector<std::thread> threads;
+            for (auto& mine : versions) {
+                threads.emplace_back([&] {
+                    for (int round = 0; round < rounds; ++round) {
+                        RunFolder run("Test", folder.text(), "runs", "");
+                        together.arrive_and_wait();
+                        try {
+                            run.start("");
+                        } catch (const lit::FileError&) {
+                            ++refused;
+                        }
+                        mine.push_back(run.version());
+                    }
+                });
+            }
+            for (auto& thread : threads) {
+                thread.join();
+            }
         }
-        for (auto& thread : threads) {
-            thread.join();
+        CHECK(refused == 0);
+        std::set<std::string> different;
+        for (const auto& mine : versions) {
+            different.insert(mine.begin(), mine.end());
+        }
+        CHECK(different.size() == static_cast<std::size_t>(count * rounds));
+    }
+
+    TEST_CASE(
+        "a version that the user names is taken as it is, and a run that starts again stays where it was") {
+        const reference::TemporaryFolder folder;
+        RunFolder named("Test", "", "", "mine", "rank_0");
+        CHECK(named.log_dir().empty());
+        named.start(folder.path());
+        CHECK(named.log_dir() == folder.path() / "mine" / "rank_0");
+        RunFolder counted("Test", folder.text(), "runs", "");
+        counted.start("");
+        counted.start("");
+        CHECK(counted.version() == "version_0");
+    }
+
+    TEST_CASE("a folder that cannot be made is refused with its path and the reason") {
+        const reference::TemporaryFolder folder;
+        reference::write(folder.path() / "file", "in the way");
+        RunFolder run("CSVLogger", (folder.path() / "file" / "below").string(), "runs", "");
+        CHECK_THROWS_WITH_AS(run.start(""), doctest::Contains("/file/below"), lit::FileError);
+        RunFolder again("CSVLogger", (folder.path() / "file").string(), "", "");
+        CHECK_THROWS_WITH_AS(again.start(""), doctest::Contains("Not a directory"), lit::FileError);
+        CHECK_FALSE(again.started());
+        RunFolder kernel("CSVLogger", "/proc/lit", "runs", "");
+        CHECK_THROWS_WITH_AS(kernel.start(""),
+                             doctest::Contains("CSVLogger: cannot create the folder /proc/lit"),
+                             lit::FileError);
+    }
+
+    TEST_CASE("`~` is the home folder") {
+        const char* home = std::getenv("HOME");
+        if (home != nullptr) {
+            CHECK(lit::detail::expand_home("~/runs") == std::filesystem::path(home) / "runs");
+        }
+        CHECK(lit::detail::expand_home("a~b") == "a~b");
+    }
+
+    TEST_CASE("a full disk is an error and not silence") {
+        if (std::filesystem::exists("/dev/full")) {
+            lit::detail::AppendFile file("CSVLogger", "/dev/full", lit::detail::AppendFile::Mode::append);
+            CHECK_THROWS_WITH_AS(file.write("x"), doctest::Contains("No space left on device"),
+                                 lit::FileError);
         }
     }
-    CHECK(std::set<std::string>(versions.begin(), versions.end()).size() == versions.size());
-}
-
-TEST_CASE("a version that the user names is taken as it is, and a run that starts again stays where it was") {
-    const reference::TemporaryFolder folder;
-    RunFolder named("Test", "", "", "mine", "rank_0");
-    CHECK(named.log_dir().empty());
-    named.start(folder.path());
-    CHECK(named.log_dir() == folder.path() / "mine" / "rank_0");
-    RunFolder counted("Test", folder.text(), "runs", "");
-    counted.start("");
-    counted.start("");
-    CHECK(counted.version() == "version_0");
-}
-
-TEST_CASE("a folder that cannot be made is refused with its path and the reason") {
-    const reference::TemporaryFolder folder;
-    reference::write(folder.path() / "file", "in the way");
-    RunFolder run("CSVLogger", (folder.path() / "file" / "below").string(), "runs", "");
-    CHECK_THROWS_WITH_AS(run.start(""), doctest::Contains("/file/below"), lit::FileError);
-    RunFolder again("CSVLogger", (folder.path() / "file").string(), "", "");
-    CHECK_THROWS_WITH_AS(again.start(""), doctest::Contains("Not a directory"), lit::FileError);
-    CHECK_FALSE(again.started());
-    RunFolder kernel("CSVLogger", "/proc/lit", "runs", "");
-    CHECK_THROWS_WITH_AS(kernel.start(""), doctest::Contains("CSVLogger: cannot create the folder /proc/lit"),
-                         lit::FileError);
-}
-
-TEST_CASE("`~` is the home folder") {
-    const char* home = std::getenv("HOME");
-    if (home != nullptr) {
-        CHECK(lit::detail::expand_home("~/runs") == std::filesystem::path(home) / "runs");
-    }
-    CHECK(lit::detail::expand_home("a~b") == "a~b");
-}
-
-TEST_CASE("a full disk is an error and not silence") {
-    if (std::filesystem::exists("/dev/full")) {
-        lit::detail::AppendFile file("CSVLogger", "/dev/full", lit::detail::AppendFile::Mode::append);
-        CHECK_THROWS_WITH_AS(file.write("x"), doctest::Contains("No space left on device"), lit::FileError);
-    }
-}
 }
 
 }  // namespace

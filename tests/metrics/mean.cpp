@@ -19,67 +19,69 @@ static_assert(!std::is_polymorphic_v<MeanMetric>);
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 TEST_SUITE("metrics/mean") {
-TEST_CASE("MeanMetric weighs its values") {
-    MeanMetric metric;
-    metric.update(1.0);
-    metric.update(torch::tensor({2.0F, 3.0F}));
-    CHECK(metric.compute().item<double>() == 2.0);
-    // closed form: (1 + 2 + 3 + 4 * 10) / (3 + 4), in float32
-    CHECK(metric.forward(torch::tensor(10.0F), 4.0).item<double>() == 10.0);
-    CHECK(metric.compute().item<float>() == 46.0F / 7.0F);
-    metric.reset();
-    // weights broadcast: (1 * 1 + 2 * 3 + 3 * 1 + 4 * 3) / 8
-    metric.update(torch::tensor({{1.0F, 2.0F}, {3.0F, 4.0F}}), torch::tensor({1.0F, 3.0F}));
-    CHECK(metric.compute().item<double>() == 22.0 / 8.0);
-    metric.reset();
-    metric.update(torch::tensor({1, 2, 4}));
-    CHECK(metric.compute().item<float>() == 7.0F / 3.0F);
-    metric.reset();
-    CHECK(std::isnan(metric.compute().item<double>()));
-}
-
-TEST_CASE("MeanMetric treats nan as told") {
-    const auto values = torch::tensor({1.0F, nan, 3.0F});
-    for (const NanStrategy strategy : {NanStrategy::warn, NanStrategy::ignore}) {
-        MeanMetric metric{{.nan_strategy = strategy}};
-        metric.update(values);
-        metric.update(5.0, nan);
+    TEST_CASE("MeanMetric weighs its values") {
+        MeanMetric metric;
+        metric.update(1.0);
+        metric.update(torch::tensor({2.0F, 3.0F}));
         CHECK(metric.compute().item<double>() == 2.0);
+        // closed form: (1 + 2 + 3 + 4 * 10) / (3 + 4), in float32
+        CHECK(metric.forward(torch::tensor(10.0F), 4.0).item<double>() == 10.0);
+        CHECK(metric.compute().item<float>() == 46.0F / 7.0F);
+        metric.reset();
+        // weights broadcast: (1 * 1 + 2 * 3 + 3 * 1 + 4 * 3) / 8
+        metric.update(torch::tensor({{1.0F, 2.0F}, {3.0F, 4.0F}}), torch::tensor({1.0F, 3.0F}));
+        CHECK(metric.compute().item<double>() == 22.0 / 8.0);
+        metric.reset();
+        metric.update(torch::tensor({1, 2, 4}));
+        CHECK(metric.compute().item<float>() == 7.0F / 3.0F);
+        metric.reset();
+        CHECK(std::isnan(metric.compute().item<double>()));
     }
-    MeanMetric strict{{.nan_strategy = NanStrategy::error}};
-    strict.update(values);
-    CHECK_THROWS_WITH_AS((void)strict.compute(), doctest::Contains("1 values or weights were nan"), lit::NonFiniteLoss);
-    MeanMetric open{{.nan_strategy = NanStrategy::disable}};
-    open.update(values);
-    CHECK(std::isnan(open.compute().item<double>()));
-}
 
-TEST_CASE("MeanMetric keeps no history, syncs, saves and goes on") {
-    MeanMetric metric;
-    metric.update(torch::tensor({1.0F, 2.0F}, torch::requires_grad()).sum());
-    CHECK_FALSE(metric.compute().requires_grad());
-    metric.update(5.0, 3.0);
-    reference::TwinRanks ranks;
-    MeanMetric joint = metric;
-    joint.sync(ranks);
-    CHECK(joint.state().at("weight").tensor().item<double>() == 8.0);
-    CHECK(metric.state().at("weight").tensor().item<double>() == 4.0);
-    CHECK(joint.compute().item<double>() == 4.5);
-    MeanMetric other;
-    other.load_state(metric.state());
-    other.update(9.5);
-    CHECK(other.compute().item<double>() == 5.5);
-    MeanMetric idle;
-    idle.sync(ranks);
-    CHECK(std::isnan(idle.compute().item<double>()));
-}
+    TEST_CASE("MeanMetric treats nan as told") {
+        const auto values = torch::tensor({1.0F, nan, 3.0F});
+        for (const NanStrategy strategy : {NanStrategy::warn, NanStrategy::ignore}) {
+            MeanMetric metric{{.nan_strategy = strategy}};
+            metric.update(values);
+            metric.update(5.0, nan);
+            CHECK(metric.compute().item<double>() == 2.0);
+        }
+        MeanMetric strict{{.nan_strategy = NanStrategy::error}};
+        strict.update(values);
+        CHECK_THROWS_WITH_AS((void)strict.compute(), doctest::Contains("1 values or weights were nan"),
+                             lit::NonFiniteLoss);
+        MeanMetric open{{.nan_strategy = NanStrategy::disable}};
+        open.update(values);
+        CHECK(std::isnan(open.compute().item<double>()));
+    }
 
-TEST_CASE("MeanMetric refuses weights that do not broadcast") {
-    MeanMetric metric;
-    CHECK_THROWS_WITH_AS(metric.update(torch::ones({2, 3}), torch::ones({2})),
-                         doctest::Contains("weight Float[2] does not broadcast to value Float[2, 3]"), lit::DataError);
-    CHECK_THROWS_AS(metric.update(torch::ones({3}), torch::ones({2, 3})), lit::DataError);
-}
+    TEST_CASE("MeanMetric keeps no history, syncs, saves and goes on") {
+        MeanMetric metric;
+        metric.update(torch::tensor({1.0F, 2.0F}, torch::requires_grad()).sum());
+        CHECK_FALSE(metric.compute().requires_grad());
+        metric.update(5.0, 3.0);
+        reference::TwinRanks ranks;
+        MeanMetric joint = metric;
+        joint.sync(ranks);
+        CHECK(joint.state().at("weight").tensor().item<double>() == 8.0);
+        CHECK(metric.state().at("weight").tensor().item<double>() == 4.0);
+        CHECK(joint.compute().item<double>() == 4.5);
+        MeanMetric other;
+        other.load_state(metric.state());
+        other.update(9.5);
+        CHECK(other.compute().item<double>() == 5.5);
+        MeanMetric idle;
+        idle.sync(ranks);
+        CHECK(std::isnan(idle.compute().item<double>()));
+    }
+
+    TEST_CASE("MeanMetric refuses weights that do not broadcast") {
+        MeanMetric metric;
+        CHECK_THROWS_WITH_AS(metric.update(torch::ones({2, 3}), torch::ones({2})),
+                             doctest::Contains("weight Float[2] does not broadcast to value Float[2, 3]"),
+                             lit::DataError);
+        CHECK_THROWS_AS(metric.update(torch::ones({3}), torch::ones({2, 3})), lit::DataError);
+    }
 }
 
 }  // namespace

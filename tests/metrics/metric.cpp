@@ -34,20 +34,20 @@ static_assert(!lit::MetricPolicy<WithoutReset>);
 static_assert(lit::MetricPolicy<lit::NullMetric> && std::is_empty_v<lit::NullMetric>);
 
 TEST_SUITE("metrics/metric") {
-TEST_CASE("the null metric has no value") {
-    lit::NullMetric metric;
-    metric.update(torch::ones({2}));
-    CHECK_FALSE(metric.compute().defined());
-}
-TEST_CASE("a user's metric needs no base class") {
-    Counter metric;
-    metric.update(torch::ones({3}));
-    lit::SingleProcess alone;
-    metric.sync(alone);
-    Counter other;
-    other.load_state(metric.state());
-    CHECK(other.compute().item<double>() == 3.0);
-}
+    TEST_CASE("the null metric has no value") {
+        lit::NullMetric metric;
+        metric.update(torch::ones({2}));
+        CHECK_FALSE(metric.compute().defined());
+    }
+    TEST_CASE("a user's metric needs no base class") {
+        Counter metric;
+        metric.update(torch::ones({3}));
+        lit::SingleProcess alone;
+        metric.sync(alone);
+        Counter other;
+        other.load_state(metric.state());
+        CHECK(other.compute().item<double>() == 3.0);
+    }
 }
 
 }  // namespace

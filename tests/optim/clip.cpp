@@ -25,7 +25,8 @@ TEST_SUITE("optim/clip") {
         const auto params = with_gradients();
         CHECK(lit::grad_norm(params).item<float>() == 5.0F);
         CHECK(lit::clip_grad_norm(params, 1.0).item<float>() == 5.0F);
-        // Closed form 3/5 and -4/5; the 1e-6 in the denominator, Python's too, moves them by 2e-7 of themselves.
+        // Closed form 3/5 and -4/5; the 1e-6 in the denominator, Python's too, moves them by 2e-7 of
+        // themselves.
         CHECK(params[0].grad()[0].item<float>() == doctest::Approx(0.6).epsilon(1e-6));
         CHECK(params[1].grad()[0].item<float>() == doctest::Approx(-0.8).epsilon(1e-6));
         CHECK(!params[2].grad().defined());

@@ -33,7 +33,8 @@ std::vector<at::Tensor> parameters() { return {torch::ones({2}).requires_grad_()
 lit::SGD sgd() { return lit::SGD{parameters(), {.lr = 0.5}}; }
 lit::AdamW adamw() { return lit::AdamW{parameters(), {.lr = 0.25}}; }
 
-/// `SGD0 AdamW1 | epoch:1 step:0` - optimizers with their index, schedulers with their interval and optimizer.
+/// `SGD0 AdamW1 | epoch:1 step:0` - optimizers with their index, schedulers with their interval and
+/// optimizer.
 std::string describe(auto configured) {
     std::string text;
     configured.for_each_optimizer([&](auto index, auto& optimizer) {

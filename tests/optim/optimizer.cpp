@@ -125,11 +125,11 @@ TEST_SUITE("optim/optimizer") {
             lit::SGD optimizer{p, {.lr = 1.0, .momentum = 0.5, .dampening = 0.5, .fused = fused}};
             p[0].mutable_grad() = torch::ones({2});
             optimizer.step();
-            p[0].mutable_grad() = torch::ones({2});
-            p[1].mutable_grad() = torch::ones({2});
+            p[0].mutable_grad() = torch::full({2}, 3.0);
+            p[1].mutable_grad() = torch::full({2}, 3.0);
             optimizer.step();
-            CHECK(p[0][0].item<float>() == -2.0F);  // buffers 1, then 0.5 * 1 + (1 - 0.5) * 1
-            CHECK(p[1][0].item<float>() == -1.0F);  // undampened, being its first
+            CHECK(p[0][0].item<float>() == -3.0F);  // buffers 1, then 0.5 * 1 + (1 - 0.5) * 3
+            CHECK(p[1][0].item<float>() == -3.0F);  // undampened, being its first
         }
     }
 

@@ -42,7 +42,8 @@ std::vector<double> rates(Scheduler scheduler, int steps) {
 
 }  // namespace
 
-// Values printed by torch 2.11 with %.17g for lr=0.1; tests/interop/optim_parity.py compares 60 steps of each.
+// Values printed by torch 2.11 with %.17g for lr=0.1; tests/interop/optim_parity.py compares 60 steps of
+// each.
 TEST_SUITE("optim/scheduler") {
     TEST_CASE("rates equal Python's to the last bit") {
         using Rates = std::vector<double>;

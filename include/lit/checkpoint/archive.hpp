@@ -31,13 +31,14 @@ class ArchiveReader {
         try {
             return action();
         } catch (const c10::Error& error) {
-            throw CheckpointError("\"" + path_.string() + "\" is damaged, or no PyTorch archive: " +
-                                  error.what_without_backtrace());
+            throw CheckpointError("\"" + path_.string() +
+                                  "\" is damaged, or no PyTorch archive: " + error.what_without_backtrace());
         }
     }
 
  public:
-    explicit ArchiveReader(const std::filesystem::path& path) : path_(path), file_size_(std::filesystem::file_size(path)) {
+    explicit ArchiveReader(const std::filesystem::path& path)
+        : path_(path), file_size_(std::filesystem::file_size(path)) {
         guarded([&] { reader_.emplace(path.string()); });
         checksums_ = detail::zip_checksums(path);
     }
@@ -49,7 +50,8 @@ class ArchiveReader {
         const c10::Storage bytes = storage(record);
         return {static_cast<const char*>(bytes.data()), bytes.nbytes()};
     }
-    /// The bytes of a record, read once, straight into their final place, and held against the record's checksum.
+    /// The bytes of a record, read once, straight into their final place, and held against the record's
+    /// checksum.
     [[nodiscard]] c10::Storage storage(const std::string& record) {
         return guarded([&]() -> c10::Storage {
             if (!reader_->hasRecord(record)) {
@@ -63,8 +65,9 @@ class ArchiveReader {
             auto [data, size] = reader_->getRecord(record);
             const auto checksum = checksums_.find(record);
             if (checksum != checksums_.end() && checksum->second != detail::crc32(data.get(), size)) {
-                throw CheckpointError("\"" + path_.string() + "\": the record " + record +
-                                      " does not have its checksum. The file is damaged; use an earlier one.");
+                throw CheckpointError(
+                    "\"" + path_.string() + "\": the record " + record +
+                    " does not have its checksum. The file is damaged; use an earlier one.");
             }
             return {c10::Storage::use_byte_size_t(), size, std::move(data), nullptr, false};
         });
@@ -82,20 +85,20 @@ namespace detail {
 /// Writes a pickle and its storages as the zip that `torch.save` makes, through `sink(data, size)`.
 template <class Sink>
 void write_archive(Sink sink, const Pickled& pickled) {
-    // A writer that was refused bytes throws from its destructor, which ends the program: it never hears of a failure.
+    // A writer that was refused bytes throws from its destructor, which ends the program: it never hears of a
+    // failure.
     std::optional<FileError> failure;
     {
-        caffe2::serialize::PyTorchStreamWriter zip(
-            [&](const void* data, std::size_t size) -> std::size_t {
-                if (!failure) {
-                    try {
-                        sink(data, size);
-                    } catch (const FileError& error) {
-                        failure = error;
-                    }
+        caffe2::serialize::PyTorchStreamWriter zip([&](const void* data, std::size_t size) -> std::size_t {
+            if (!failure) {
+                try {
+                    sink(data, size);
+                } catch (const FileError& error) {
+                    failure = error;
                 }
-                return size;
-            });
+            }
+            return size;
+        });
         const auto record = [&](const std::string& name, const void* data, std::size_t size) {
             if (!failure) {
                 zip.writeRecord(name, data, size);
@@ -105,7 +108,8 @@ void write_archive(Sink sink, const Pickled& pickled) {
         record("byteorder", "little", 6);
         for (std::size_t i = 0; i < pickled.storages.size(); ++i) {
             const c10::Storage& storage = pickled.storages[i];
-            record("data/" + std::to_string(i), storage.nbytes() == 0 ? "" : storage.data(), storage.nbytes());
+            record("data/" + std::to_string(i), storage.nbytes() == 0 ? "" : storage.data(),
+                   storage.nbytes());
         }
         zip.writeEndOfFile();
     }

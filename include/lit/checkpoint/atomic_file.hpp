@@ -20,21 +20,25 @@ namespace lit {
 
 /// A file that appears under its name complete and on the disk, or not at all.
 ///
-/// Writes into a temporary file in the same folder (`.<name>.<process>.<n>.tmp`), which `commit` flushes to the disk and
-/// renames; then the folder is flushed too. Without `commit` the temporary file is removed and whatever stood under the
-/// name before stays. Only a process that is killed can leave a temporary file behind.
+/// Writes into a temporary file in the same folder (`.<name>.<process>.<n>.tmp`), which `commit` flushes to
+/// the disk and renames; then the folder is flushed too. Without `commit` the temporary file is removed and
+/// whatever stood under the name before stays. Only a process that is killed can leave a temporary file
+/// behind.
 ///
-/// Errors  FileError with the path and the system's reason, from every member; ones that were not committed leave nothing.
+/// Errors  FileError with the path and the system's reason, from every member; ones that were not committed
+/// leave nothing.
 class AtomicFile {
  public:
     explicit AtomicFile(std::filesystem::path target) : target_(std::move(target)) {
         static std::atomic<unsigned> counter = 0;
         const std::string stem = target_.filename().string().substr(0, longest_stem);
         if (stem.empty() || stem == "." || stem == "..") {
-            throw FileError("\"" + target_.string() + "\" names no file. Give a path that ends in a file's name.");
+            throw FileError("\"" + target_.string() +
+                            "\" names no file. Give a path that ends in a file's name.");
         }
         for (int attempt = 0; attempt < attempts && descriptor_ < 0; ++attempt) {
-            temporary_ = folder() / ("." + stem + "." + std::to_string(::getpid()) + "." + std::to_string(counter++) + ".tmp");
+            temporary_ = folder() / ("." + stem + "." + std::to_string(::getpid()) + "." +
+                                     std::to_string(counter++) + ".tmp");
             // 0666 less the umask: the permissions of any file that a program makes.
             descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
             if (descriptor_ < 0 && errno != EEXIST && errno != EINTR) {
@@ -119,8 +123,9 @@ class AtomicFile {
             ::close(descriptor);
         }
         if (!flushed && code != EINVAL && code != ENOTSUP && code != EACCES) {
-            throw FileError("\"" + target_.string() + "\" was saved, but its folder cannot be flushed to the disk: " +
-                            std::strerror(code) + ".");
+            throw FileError(
+                "\"" + target_.string() +
+                "\" was saved, but its folder cannot be flushed to the disk: " + std::strerror(code) + ".");
         }
     }
 

@@ -40,9 +40,9 @@ inline Value read_archive(const std::filesystem::path& path, const PickleLimits&
 
 /// Reads a file that `torch.save`, Lightning or lit wrote, without running anything that it says.
 ///
-/// Known   the zip format and the one before it (PyTorch below 1.6). Tensors come to the CPU wherever they were.
-/// Errors  FileError when the file cannot be opened; CheckpointError, with the path, for everything that is wrong in it.
-/// Cost    one copy of the tensors' bytes, from the file into the storages.
+/// Known   the zip format and the one before it (PyTorch below 1.6). Tensors come to the CPU wherever they
+/// were. Errors  FileError when the file cannot be opened; CheckpointError, with the path, for everything
+/// that is wrong in it. Cost    one copy of the tensors' bytes, from the file into the storages.
 inline Value load_checkpoint(const std::filesystem::path& path, PickleLimits limits = {}) {
     std::error_code code;
     std::ifstream file(path, std::ios::binary);
@@ -67,18 +67,21 @@ inline Value load_checkpoint(const std::filesystem::path& path, PickleLimits lim
     }
 }
 
-/// Writes a file that `torch.load(weights_only=True)` and Lightning read; see AtomicFile for what happens on failure.
+/// Writes a file that `torch.load(weights_only=True)` and Lightning read; see AtomicFile for what happens on
+/// failure.
 ///
 /// Missing folders on the way are made.
-/// Errors  FileError with the path and the system's reason; CheckpointError for values that cannot be written.
-/// Cost    the file is written from the storages themselves; the caller waits until it is on the disk.
+/// Errors  FileError with the path and the system's reason; CheckpointError for values that cannot be
+/// written. Cost    the file is written from the storages themselves; the caller waits until it is on the
+/// disk.
 inline void save_checkpoint_file(const std::filesystem::path& path, const Value& value) {
     const Pickled pickled = write_pickle(value);
     if (path.has_parent_path()) {
         std::error_code code;
         std::filesystem::create_directories(path.parent_path(), code);
         if (code && !std::filesystem::is_directory(path.parent_path())) {
-            throw FileError("\"" + path.string() + "\" was not saved: cannot make its folder: " + code.message() + ".");
+            throw FileError("\"" + path.string() +
+                            "\" was not saved: cannot make its folder: " + code.message() + ".");
         }
     }
     AtomicFile file(path);

@@ -20,9 +20,11 @@
 
 namespace lit::detail {
 
-/// Reads what `torch.save` wrote before PyTorch 1.6: five pickles in a row, then each storage as its length and its bytes.
+/// Reads what `torch.save` wrote before PyTorch 1.6: five pickles in a row, then each storage as its length
+/// and its bytes.
 inline Value read_legacy(const std::filesystem::path& path, const PickleLimits& limits) {
-    static constexpr std::string_view magic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";  // a LONG1, then STOP
+    static constexpr std::string_view magic =
+        "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";  // a LONG1, then STOP
     std::string data(std::filesystem::file_size(path), '\0');
     std::ifstream file(path, std::ios::binary);
     file.read(data.data(), static_cast<std::streamsize>(data.size()));
@@ -50,7 +52,8 @@ inline Value read_legacy(const std::filesystem::path& path, const PickleLimits& 
         return value;
     };
     if (const Value version = next(); !version.is<std::int64_t>() || version.to_int() != 1001) {
-        throw CheckpointError("the protocol of this torch.save file is not 1001, the only one there ever was.");
+        throw CheckpointError(
+            "the protocol of this torch.save file is not 1001, the only one there ever was.");
     }
     next();  // the sizes of C's types where it was written
     Value result = next();

@@ -28,8 +28,8 @@ namespace detail {
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-// Python's order: module by module, the parameters of each, then its buffers, then its children. A module that is
-// registered twice appears twice, as in Python.
+// Python's order: module by module, the parameters of each, then its buffers, then its children. A module
+// that is registered twice appears twice, as in Python.
 inline void collect_state(const torch::nn::Module& module, const std::string& prefix, NamedTensors& into) {
     for (const auto& entry : module.named_parameters(/*recurse=*/false)) {
         if (entry.value().defined()) {
@@ -102,8 +102,10 @@ inline LoadReport load_module_state(torch::nn::Module& module, const Dict& state
         const auto found = given.find(name);
         if (found == given.end()) {
             report.missing.push_back(name);
-        } else if (const auto* source = found->second->get_if<at::Tensor>(); source == nullptr || !source->defined()) {
-            misfits.push_back(name + ": found a " + std::string(found->second->type_name()) + ", expected a tensor");
+        } else if (const auto* source = found->second->get_if<at::Tensor>();
+                   source == nullptr || !source->defined()) {
+            misfits.push_back(name + ": found a " + std::string(found->second->type_name()) +
+                              ", expected a tensor");
         } else if (source->sizes() == target.sizes()) {
             copies.emplace_back(target, *source);
         } else if (target.dim() == 0 && source->dim() == 1 && source->size(0) == 1) {
@@ -125,7 +127,8 @@ inline LoadReport load_module_state(torch::nn::Module& module, const Dict& state
 
     const bool names_differ = strict && !(report.missing.empty() && report.unexpected.empty());
     if (names_differ || !misfits.empty()) {
-        std::string message = "load: the state does not fit the module " + module.name() + ", nothing was changed.";
+        std::string message =
+            "load: the state does not fit the module " + module.name() + ", nothing was changed.";
         if (strict && !report.missing.empty()) {
             message += "\n  missing keys: " + detail::listed(report.missing, ", ");
         }
@@ -135,9 +138,11 @@ inline LoadReport load_module_state(torch::nn::Module& module, const Dict& state
         if (!misfits.empty()) {
             message += "\n  shapes that differ:\n    " + detail::listed(misfits, "\n    ");
         }
-        throw CheckpointError(message + "\nIs it a checkpoint of another model, or of the same model built with other "
-                                        "hyperparameters?" +
-                              (misfits.empty() ? " With strict = false only the common names are loaded." : ""));
+        throw CheckpointError(
+            message +
+            "\nIs it a checkpoint of another model, or of the same model built with other "
+            "hyperparameters?" +
+            (misfits.empty() ? " With strict = false only the common names are loaded." : ""));
     }
     const c10::NoGradGuard no_grad;
     for (auto& [target, source] : copies) {

@@ -19,8 +19,8 @@ namespace lit {
 
 /// How much a pickle may ask for before it is refused.
 struct PickleLimits {
-    std::size_t max_depth = 128;                      ///< containers inside containers
-    std::size_t max_bytes = std::size_t{1} << 30;     ///< memory for everything but the tensors' numbers
+    std::size_t max_depth = 128;                   ///< containers inside containers
+    std::size_t max_bytes = std::size_t{1} << 30;  ///< memory for everything but the tensors' numbers
 };
 
 namespace detail {
@@ -36,9 +36,9 @@ enum class NodeKind : std::uint8_t {
     bytes,
     tuple,
     list,
-    dict,     ///< items are key, value, key, value
-    global,   ///< text is `module.name`
-    object,   ///< text is `module.name`, items are its arguments and state
+    dict,    ///< items are key, value, key, value
+    global,  ///< text is `module.name`
+    object,  ///< text is `module.name`, items are its arguments and state
     tensor,
     storage,  ///< tensor is the storage seen as one row
 };
@@ -53,9 +53,11 @@ struct PickleNode {
     at::Tensor tensor;
 };
 
-/// The objects of a pickle as they refer to each other: shared and perhaps circular, so by number rather than by pointer.
+/// The objects of a pickle as they refer to each other: shared and perhaps circular, so by number rather than
+/// by pointer.
 ///
-/// Errors  CheckpointError once the memory asked for passes the limit, and in `value` for a graph that is no tree when
+/// Errors  CheckpointError once the memory asked for passes the limit, and in `value` for a graph that is no
+/// tree when
 ///         unfolded: one that contains itself, is nested too deeply, or would grow without bound.
 class PickleGraph {
  public:
@@ -99,9 +101,10 @@ class PickleGraph {
     }
     void charge(std::size_t bytes) {
         if (bytes > limits_.max_bytes - used_) {
-            throw CheckpointError("pickle: the file asks for more than " + std::to_string(limits_.max_bytes) +
-                                  " bytes besides its tensors. It is damaged, or made to exhaust memory; raise "
-                                  "PickleLimits::max_bytes if it can be trusted.");
+            throw CheckpointError(
+                "pickle: the file asks for more than " + std::to_string(limits_.max_bytes) +
+                " bytes besides its tensors. It is damaged, or made to exhaust memory; raise "
+                "PickleLimits::max_bytes if it can be trusted.");
         }
         used_ += bytes;
     }
@@ -128,24 +131,37 @@ inline Value PickleGraph::convert(NodeId id, std::size_t depth) {
                               " deep. The file is damaged, or not a checkpoint.");
     }
     if (node.open) {
-        throw CheckpointError("pickle: a container contains itself, which a checkpoint has no use for. Remove the "
-                              "reference before saving.");
+        throw CheckpointError(
+            "pickle: a container contains itself, which a checkpoint has no use for. Remove the "
+            "reference before saving.");
     }
     charge(sizeof(Dict::Item) + node.text.size());
     switch (node.kind) {
-        case NodeKind::none: return Value();
-        case NodeKind::boolean: return Value(node.number != 0);
-        case NodeKind::integer: return Value(node.number);
-        case NodeKind::real: return Value(std::bit_cast<double>(node.number));
-        case NodeKind::text: return Value(node.text);
-        case NodeKind::bytes: return Value(Opaque{"builtins.bytes", {Value(node.text)}});
-        case NodeKind::global: return Value(Opaque{node.text, {}});
+        case NodeKind::none:
+            return Value();
+        case NodeKind::boolean:
+            return Value(node.number != 0);
+        case NodeKind::integer:
+            return Value(node.number);
+        case NodeKind::real:
+            return Value(std::bit_cast<double>(node.number));
+        case NodeKind::text:
+            return Value(node.text);
+        case NodeKind::bytes:
+            return Value(Opaque{"builtins.bytes", {Value(node.text)}});
+        case NodeKind::global:
+            return Value(Opaque{node.text, {}});
         case NodeKind::tensor:
-        case NodeKind::storage: return Value(node.tensor);
-        case NodeKind::tuple: return Value(Tuple{convert_items(id, depth)});
-        case NodeKind::list: return Value(convert_items(id, depth));
-        case NodeKind::object: return Value(Opaque{node.text, convert_items(id, depth)});
-        case NodeKind::dict: return convert_dict(id, depth);
+        case NodeKind::storage:
+            return Value(node.tensor);
+        case NodeKind::tuple:
+            return Value(Tuple{convert_items(id, depth)});
+        case NodeKind::list:
+            return Value(convert_items(id, depth));
+        case NodeKind::object:
+            return Value(Opaque{node.text, convert_items(id, depth)});
+        case NodeKind::dict:
+            return convert_dict(id, depth);
     }
     return Value();
 }

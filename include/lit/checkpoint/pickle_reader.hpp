@@ -192,22 +192,41 @@ inline void PickleMachine::set_items(NodeId target, const std::vector<NodeId>& i
 inline bool PickleMachine::step() {
     const auto opcode = static_cast<Opcode>(number(1));
     switch (opcode) {
-        case Opcode::stop: return false;
+        case Opcode::stop:
+            return false;
         case Opcode::proto:
             if (const std::uint64_t protocol = number(1); protocol > 5) {
                 refuse("found protocol " + std::to_string(protocol) + " where 2 to 5 are known");
             }
             break;
-        case Opcode::frame: number(8); break;
+        case Opcode::frame:
+            number(8);
+            break;
 
-        case Opcode::none: push(graph_.add(NodeKind::none)); break;
-        case Opcode::newtrue: push(graph_.add_number(NodeKind::boolean, 1)); break;
-        case Opcode::newfalse: push(graph_.add_number(NodeKind::boolean, 0)); break;
-        case Opcode::binint1: push(graph_.add_number(NodeKind::integer, static_cast<std::int64_t>(number(1)))); break;
-        case Opcode::binint2: push(graph_.add_number(NodeKind::integer, static_cast<std::int64_t>(number(2)))); break;
-        case Opcode::binint: push_long(take(4)); break;
-        case Opcode::long1: push_long(counted(1)); break;
-        case Opcode::long4: push_long(counted(4)); break;
+        case Opcode::none:
+            push(graph_.add(NodeKind::none));
+            break;
+        case Opcode::newtrue:
+            push(graph_.add_number(NodeKind::boolean, 1));
+            break;
+        case Opcode::newfalse:
+            push(graph_.add_number(NodeKind::boolean, 0));
+            break;
+        case Opcode::binint1:
+            push(graph_.add_number(NodeKind::integer, static_cast<std::int64_t>(number(1))));
+            break;
+        case Opcode::binint2:
+            push(graph_.add_number(NodeKind::integer, static_cast<std::int64_t>(number(2))));
+            break;
+        case Opcode::binint:
+            push_long(take(4));
+            break;
+        case Opcode::long1:
+            push_long(counted(1));
+            break;
+        case Opcode::long4:
+            push_long(counted(4));
+            break;
         case Opcode::binfloat: {  // the only big-endian number of all
             std::uint64_t bits = 0;
             for (const char c : take(8)) {
@@ -217,24 +236,54 @@ inline bool PickleMachine::step() {
             break;
         }
         case Opcode::short_binstring:
-        case Opcode::short_binunicode: push(graph_.add_text(NodeKind::text, counted(1))); break;
+        case Opcode::short_binunicode:
+            push(graph_.add_text(NodeKind::text, counted(1)));
+            break;
         case Opcode::binstring:
-        case Opcode::binunicode: push(graph_.add_text(NodeKind::text, counted(4))); break;
-        case Opcode::binunicode8: push(graph_.add_text(NodeKind::text, counted(8))); break;
-        case Opcode::short_binbytes: push(graph_.add_text(NodeKind::bytes, counted(1))); break;
-        case Opcode::binbytes: push(graph_.add_text(NodeKind::bytes, counted(4))); break;
+        case Opcode::binunicode:
+            push(graph_.add_text(NodeKind::text, counted(4)));
+            break;
+        case Opcode::binunicode8:
+            push(graph_.add_text(NodeKind::text, counted(8)));
+            break;
+        case Opcode::short_binbytes:
+            push(graph_.add_text(NodeKind::bytes, counted(1)));
+            break;
+        case Opcode::binbytes:
+            push(graph_.add_text(NodeKind::bytes, counted(4)));
+            break;
         case Opcode::binbytes8:
-        case Opcode::bytearray8: push(graph_.add_text(NodeKind::bytes, counted(8))); break;
+        case Opcode::bytearray8:
+            push(graph_.add_text(NodeKind::bytes, counted(8)));
+            break;
 
-        case Opcode::empty_tuple: push(graph_.add(NodeKind::tuple)); break;
-        case Opcode::empty_list: push(graph_.add(NodeKind::list)); break;
-        case Opcode::empty_dict: push(graph_.add(NodeKind::dict)); break;
-        case Opcode::empty_set: push(graph_.add_text(NodeKind::object, "builtins.set")); break;
-        case Opcode::tuple1: push(graph_.add_items(NodeKind::tuple, pop_many(1))); break;
-        case Opcode::tuple2: push(graph_.add_items(NodeKind::tuple, pop_many(2))); break;
-        case Opcode::tuple3: push(graph_.add_items(NodeKind::tuple, pop_many(3))); break;
-        case Opcode::tuple: push(graph_.add_items(NodeKind::tuple, pop_to_mark())); break;
-        case Opcode::list: push(graph_.add_items(NodeKind::list, pop_to_mark())); break;
+        case Opcode::empty_tuple:
+            push(graph_.add(NodeKind::tuple));
+            break;
+        case Opcode::empty_list:
+            push(graph_.add(NodeKind::list));
+            break;
+        case Opcode::empty_dict:
+            push(graph_.add(NodeKind::dict));
+            break;
+        case Opcode::empty_set:
+            push(graph_.add_text(NodeKind::object, "builtins.set"));
+            break;
+        case Opcode::tuple1:
+            push(graph_.add_items(NodeKind::tuple, pop_many(1)));
+            break;
+        case Opcode::tuple2:
+            push(graph_.add_items(NodeKind::tuple, pop_many(2)));
+            break;
+        case Opcode::tuple3:
+            push(graph_.add_items(NodeKind::tuple, pop_many(3)));
+            break;
+        case Opcode::tuple:
+            push(graph_.add_items(NodeKind::tuple, pop_to_mark()));
+            break;
+        case Opcode::list:
+            push(graph_.add_items(NodeKind::list, pop_to_mark()));
+            break;
         case Opcode::dict: {
             const std::vector<NodeId> items = pop_to_mark();
             push(graph_.add(NodeKind::dict));
@@ -280,13 +329,27 @@ inline bool PickleMachine::step() {
                 pop();
             }
             break;
-        case Opcode::pop_mark: pop_to_mark(); break;
-        case Opcode::dup: push(top()); break;
-        case Opcode::binput: remember(number(1)); break;
-        case Opcode::long_binput: remember(number(4)); break;
-        case Opcode::memoize: remember(memo_.size()); break;
-        case Opcode::binget: recall(number(1)); break;
-        case Opcode::long_binget: recall(number(4)); break;
+        case Opcode::pop_mark:
+            pop_to_mark();
+            break;
+        case Opcode::dup:
+            push(top());
+            break;
+        case Opcode::binput:
+            remember(number(1));
+            break;
+        case Opcode::long_binput:
+            remember(number(4));
+            break;
+        case Opcode::memoize:
+            remember(memo_.size());
+            break;
+        case Opcode::binget:
+            recall(number(1));
+            break;
+        case Opcode::long_binget:
+            recall(number(4));
+            break;
 
         case Opcode::global: {
             const std::string_view module = line();
@@ -321,8 +384,11 @@ inline bool PickleMachine::step() {
             rebuild_.build(top(), state);
             break;
         }
-        case Opcode::binpersid: push(rebuild_.storage(pop())); break;
-        default: refuse("found the unknown opcode " + std::to_string(static_cast<unsigned>(opcode)));
+        case Opcode::binpersid:
+            push(rebuild_.storage(pop()));
+            break;
+        default:
+            refuse("found the unknown opcode " + std::to_string(static_cast<unsigned>(opcode)));
     }
     return true;
 }
@@ -331,9 +397,10 @@ inline bool PickleMachine::step() {
 
 /// Reads one Python pickle of protocol 2 to 5 as data: nothing is imported, called or executed.
 ///
-/// Known   tensors, parameters, `OrderedDict`, `defaultdict`, `Counter`, Lightning's `AttributeDict` (all a Dict),
-///         `torch.Size` (a Tuple), paths (a str), numpy scalars (numbers). Everything else, bytes and sets and dtypes
-///         included, becomes Opaque: the name of its class, its arguments, its state.
+/// Known   tensors, parameters, `OrderedDict`, `defaultdict`, `Counter`, Lightning's `AttributeDict` (all a
+/// Dict),
+///         `torch.Size` (a Tuple), paths (a str), numpy scalars (numbers). Everything else, bytes and sets
+///         and dtypes included, becomes Opaque: the name of its class, its arguments, its state.
 /// Source  `source(key, bytes)` returns the c10::Storage that a persistent id names.
 /// Errors  CheckpointError for whatever is damaged, circular, too deep or too large; never anything worse.
 /// Cost    each object is unfolded where it is used; tensors that share a storage go on sharing it.

@@ -32,7 +32,8 @@ using StorageSource = c10::function_ref<c10::Storage(const std::string& key, std
 
 /// What a pickle's calls mean: tensors and Python's own containers are built, everything else stays data.
 ///
-/// Nothing is looked up and nothing is run: a name that is not known here becomes an object with its arguments.
+/// Nothing is looked up and nothing is run: a name that is not known here becomes an object with its
+/// arguments.
 class PickleRebuilder {
  public:
     PickleRebuilder(PickleGraph& graph, StorageSource source) : graph_(graph), source_(source) {}
@@ -46,15 +47,18 @@ class PickleRebuilder {
 
  private:
     [[noreturn]] static void refuse(const std::string& what) {
-        throw CheckpointError("pickle: " + what + ". The file is damaged, or written by something other than PyTorch.");
+        throw CheckpointError("pickle: " + what +
+                              ". The file is damaged, or written by something other than PyTorch.");
     }
-    [[nodiscard]] PickleNode& need(const std::vector<NodeId>& items, std::size_t index, NodeKind kind, const char* what) {
+    [[nodiscard]] PickleNode& need(const std::vector<NodeId>& items, std::size_t index, NodeKind kind,
+                                   const char* what) {
         if (index >= items.size() || graph_[items[index]].kind != kind) {
             refuse(std::string(what) + " is missing or of the wrong type");
         }
         return graph_[items[index]];
     }
-    [[nodiscard]] std::vector<std::int64_t> integers(const std::vector<NodeId>& items, std::size_t index, const char* what) {
+    [[nodiscard]] std::vector<std::int64_t> integers(const std::vector<NodeId>& items, std::size_t index,
+                                                     const char* what) {
         std::vector<std::int64_t> result;
         for (const NodeId item : need(items, index, NodeKind::tuple, what).items) {
             if (graph_[item].kind != NodeKind::integer) {
@@ -75,7 +79,8 @@ class PickleRebuilder {
     std::unordered_map<std::string, c10::Storage> storages_;
 };
 
-// `torch.FloatStorage`, `torch.cuda.FloatStorage`; quantised numbers are read as the integers they consist of.
+// `torch.FloatStorage`, `torch.cuda.FloatStorage`; quantised numbers are read as the integers they consist
+// of.
 inline c10::ScalarType storage_dtype(std::string_view type) {
     const std::size_t dot = type.rfind('.');
     const std::string_view name = dot == std::string_view::npos ? type : type.substr(dot + 1);
@@ -90,15 +95,17 @@ inline c10::ScalarType storage_dtype(std::string_view type) {
     if (name == "QInt32Storage") {
         return c10::ScalarType::Int;
     }
-    if (name == "UntypedStorage" || name == "QUInt8Storage" || name == "QUInt4x2Storage" || name == "QUInt2x4Storage") {
+    if (name == "UntypedStorage" || name == "QUInt8Storage" || name == "QUInt4x2Storage" ||
+        name == "QUInt2x4Storage") {
         return c10::ScalarType::Byte;
     }
     throw CheckpointError("pickle: found a storage of the unknown type " + std::string(type) + ".");
 }
 
 // Bytes that the tensor reaches into its storage; nothing when that does not fit into 63 bits.
-inline std::optional<std::int64_t> reach(const std::vector<std::int64_t>& sizes, const std::vector<std::int64_t>& strides,
-                                         std::int64_t offset, std::int64_t item) {
+inline std::optional<std::int64_t> reach(const std::vector<std::int64_t>& sizes,
+                                         const std::vector<std::int64_t>& strides, std::int64_t offset,
+                                         std::int64_t item) {
     std::int64_t last = offset;
     std::int64_t count = 1;
     bool empty = false;
@@ -133,7 +140,8 @@ inline NodeId PickleRebuilder::storage(NodeId persistent_id) {
     if (tag != "storage") {
         refuse("a persistent id names neither a storage nor a module");
     }
-    const c10::ScalarType dtype = storage_dtype(need(items, 1, NodeKind::global, "the type of a storage").text);
+    const c10::ScalarType dtype =
+        storage_dtype(need(items, 1, NodeKind::global, "the type of a storage").text);
     if (items.size() < 5) {
         refuse("the description of a storage is too short");
     }
@@ -169,18 +177,21 @@ inline NodeId PickleRebuilder::storage(NodeId persistent_id) {
     return graph_.add_tensor(NodeKind::storage, std::move(row));
 }
 
-// version 1: (storage, offset, sizes, strides); 2: ..., requires_grad, hooks[, metadata]; 3: ..., hooks, dtype[, metadata]
+// version 1: (storage, offset, sizes, strides); 2: ..., requires_grad, hooks[, metadata]; 3: ..., hooks,
+// dtype[, metadata]
 inline NodeId PickleRebuilder::tensor(const std::vector<NodeId>& args, std::size_t version) {
     const at::Tensor row = need(args, 0, NodeKind::storage, "the storage of a tensor").tensor;
     const std::int64_t offset = need(args, 1, NodeKind::integer, "the offset of a tensor").number;
     const std::vector<std::int64_t> sizes = integers(args, 2, "the shape of a tensor");
     const std::vector<std::int64_t> strides = integers(args, 3, "the strides of a tensor");
-    const bool requires_grad = version > 1 && need(args, 4, NodeKind::boolean, "requires_grad of a tensor").number != 0;
+    const bool requires_grad =
+        version > 1 && need(args, 4, NodeKind::boolean, "requires_grad of a tensor").number != 0;
     c10::ScalarType dtype = row.scalar_type();
     if (version == 3) {
         const std::string_view name = need(args, 6, NodeKind::global, "the dtype of a tensor").text;
-        const auto* known = std::ranges::find_if(
-            dtype_names, [&](const DtypeName& d) { return name.starts_with("torch.") && name.substr(6) == d.name; });
+        const auto* known = std::ranges::find_if(dtype_names, [&](const DtypeName& d) {
+            return name.starts_with("torch.") && name.substr(6) == d.name;
+        });
         if (known == dtype_names.end()) {
             refuse("a tensor has the unknown dtype " + std::string(name));
         }
@@ -199,7 +210,8 @@ inline NodeId PickleRebuilder::tensor(const std::vector<NodeId>& args, std::size
     if (version > 1 && args.size() > metadata && graph_[args[metadata]].kind == NodeKind::dict) {
         const std::vector<NodeId>& items = graph_[args[metadata]].items;
         for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
-            const bool set = graph_[items[i + 1]].kind == NodeKind::boolean && graph_[items[i + 1]].number != 0;
+            const bool set =
+                graph_[items[i + 1]].kind == NodeKind::boolean && graph_[items[i + 1]].number != 0;
             if (set && graph_[items[i]].text == "conj" && result.is_complex()) {
                 result = result.conj();
             } else if (set && graph_[items[i]].text == "neg") {
@@ -252,7 +264,8 @@ inline NodeId PickleRebuilder::latin1(const std::vector<NodeId>& args) {
         if (lead < 0x80) {
             bytes.push_back(text[i]);
         } else if ((lead == 0xc2 || lead == 0xc3) && i + 1 < text.size()) {
-            bytes.push_back(static_cast<char>(((lead & 3U) << 6U) | (static_cast<std::uint8_t>(text[++i]) & 0x3fU)));
+            bytes.push_back(
+                static_cast<char>(((lead & 3U) << 6U) | (static_cast<std::uint8_t>(text[++i]) & 0x3fU)));
         } else {
             refuse("bytes are given as text that is not latin-1");
         }
@@ -261,8 +274,9 @@ inline NodeId PickleRebuilder::latin1(const std::vector<NodeId>& args) {
 }
 
 inline std::optional<NodeId> PickleRebuilder::numpy_scalar(const std::vector<NodeId>& args) {
-    if (args.size() != 2 || graph_[args[0]].kind != NodeKind::object || graph_[args[1]].kind != NodeKind::bytes ||
-        graph_[args[0]].items.empty() || graph_[graph_[args[0]].items[0]].kind != NodeKind::text) {
+    if (args.size() != 2 || graph_[args[0]].kind != NodeKind::object ||
+        graph_[args[1]].kind != NodeKind::bytes || graph_[args[0]].items.empty() ||
+        graph_[graph_[args[0]].items[0]].kind != NodeKind::text) {
         return std::nullopt;
     }
     const std::string type = graph_[graph_[args[0]].items[0]].text;
@@ -274,8 +288,10 @@ inline std::optional<NodeId> PickleRebuilder::numpy_scalar(const std::vector<Nod
     std::memcpy(&raw, bytes.data(), bytes.size());
     const auto unused = static_cast<unsigned>(64 - 8 * bytes.size());
     switch (type[0]) {
-        case 'b': return graph_.add_number(NodeKind::boolean, raw != 0 ? 1 : 0);
-        case 'i': return graph_.add_number(NodeKind::integer, std::bit_cast<std::int64_t>(raw << unused) >> unused);
+        case 'b':
+            return graph_.add_number(NodeKind::boolean, raw != 0 ? 1 : 0);
+        case 'i':
+            return graph_.add_number(NodeKind::integer, std::bit_cast<std::int64_t>(raw << unused) >> unused);
         case 'u':
             if (raw > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
                 return std::nullopt;
@@ -292,7 +308,8 @@ inline std::optional<NodeId> PickleRebuilder::numpy_scalar(const std::vector<Nod
                 return graph_.add_real(c10::Half(static_cast<std::uint16_t>(raw), c10::Half::from_bits()));
             }
             return std::nullopt;
-        default: return std::nullopt;
+        default:
+            return std::nullopt;
     }
 }
 
@@ -326,9 +343,11 @@ inline NodeId PickleRebuilder::call(NodeId callee, NodeId args_id) {
     }
     if (name == "torch._utils._rebuild_parameter" || name == "torch._utils._rebuild_parameter_with_state") {
         const at::Tensor data = need(args, 0, NodeKind::tensor, "the tensor of a parameter").tensor;
-        const bool requires_grad = need(args, 1, NodeKind::boolean, "requires_grad of a parameter").number != 0;
+        const bool requires_grad =
+            need(args, 1, NodeKind::boolean, "requires_grad of a parameter").number != 0;
         at::Tensor parameter = data.detach();
-        parameter.set_requires_grad(requires_grad && (parameter.is_floating_point() || parameter.is_complex()));
+        parameter.set_requires_grad(requires_grad &&
+                                    (parameter.is_floating_point() || parameter.is_complex()));
         return graph_.add_tensor(NodeKind::tensor, std::move(parameter));
     }
     if (name == "collections.OrderedDict") {
@@ -342,7 +361,8 @@ inline NodeId PickleRebuilder::call(NodeId callee, NodeId args_id) {
         (graph_[args[0]].kind == NodeKind::tuple || graph_[args[0]].kind == NodeKind::list)) {
         return graph_.add_items(NodeKind::tuple, std::vector<NodeId>(graph_[args[0]].items));
     }
-    if (is("pathlib.", "Path") && std::ranges::all_of(args, [&](NodeId a) { return graph_[a].kind == NodeKind::text; })) {
+    if (is("pathlib.", "Path") &&
+        std::ranges::all_of(args, [&](NodeId a) { return graph_[a].kind == NodeKind::text; })) {
         return path(args);
     }
     if (name == "_codecs.encode" && args.size() == 2 && graph_[args[1]].text == "latin1") {

@@ -84,7 +84,10 @@ inline bool is_utf8(std::string_view text) {
             }
             --rest;
         } else if (byte >= 0x80) {
-            rest = byte >= 0xf0 && byte < 0xf5 ? 3U : byte >= 0xe0 && byte < 0xf0 ? 2U : byte >= 0xc2 && byte < 0xe0 ? 1U : 0U;
+            rest = byte >= 0xf0 && byte < 0xf5   ? 3U
+                   : byte >= 0xe0 && byte < 0xf0 ? 2U
+                   : byte >= 0xc2 && byte < 0xe0 ? 1U
+                                                 : 0U;
             if (rest == 0) {
                 return false;
             }
@@ -97,7 +100,8 @@ inline void PickleWriter::put_integer(std::int64_t number) {
     if (number >= 0 && number < 256) {
         put(Opcode::binint1);
         put_number(static_cast<std::uint64_t>(number), 1);
-    } else if (number >= std::numeric_limits<std::int32_t>::min() && number <= std::numeric_limits<std::int32_t>::max()) {
+    } else if (number >= std::numeric_limits<std::int32_t>::min() &&
+               number <= std::numeric_limits<std::int32_t>::max()) {
         put(Opcode::binint);
         put_number(static_cast<std::uint64_t>(number), 4);
     } else {
@@ -135,7 +139,8 @@ inline void PickleWriter::put_integers(at::IntArrayRef numbers) {
 
 inline std::size_t PickleWriter::storage_index(const at::Tensor& tensor, std::string_view type) {
     const c10::Storage& storage = tensor.storage();
-    const auto [entry, added] = known_.try_emplace({storage.unsafeGetStorageImpl(), type}, result_.storages.size());
+    const auto [entry, added] =
+        known_.try_emplace({storage.unsafeGetStorageImpl(), type}, result_.storages.size());
     if (added) {
         kept_.push_back(storage);
         if (storage.device().is_cpu()) {
@@ -154,9 +159,11 @@ inline void PickleWriter::put_tensor(const at::Tensor& given) {
         throw CheckpointError("save: found an undefined tensor. Leave its key out, or save None.");
     }
     const auto* dtype = std::ranges::find(dtype_names, given.scalar_type(), &DtypeName::dtype);
-    if (given.layout() != at::kStrided || given.is_meta() || dtype == dtype_names.end() || !given.has_storage()) {
-        throw CheckpointError("save: found a tensor of type " + given.toString() +
-                              ", which .ckpt files cannot hold here. Save it dense, with data, and not quantised.");
+    if (given.layout() != at::kStrided || given.is_meta() || dtype == dtype_names.end() ||
+        !given.has_storage()) {
+        throw CheckpointError(
+            "save: found a tensor of type " + given.toString() +
+            ", which .ckpt files cannot hold here. Save it dense, with data, and not quantised.");
     }
     const bool requires_grad = given.requires_grad();
     const at::Tensor tensor = given.detach().resolve_conj().resolve_neg();
@@ -198,7 +205,8 @@ inline void PickleWriter::put_key(const Value& key, std::size_t depth) {
         put(Opcode::mark);
         for (const Value& item : tuple->items) {
             if (depth > max_depth) {
-                throw CheckpointError("save: a key is nested more than " + std::to_string(max_depth) + " deep.");
+                throw CheckpointError("save: a key is nested more than " + std::to_string(max_depth) +
+                                      " deep.");
             }
             put_key(item, depth + 1);
         }
@@ -235,7 +243,8 @@ inline void PickleWriter::put_dict(const Dict& dict, std::size_t depth) {
 
 inline void PickleWriter::write(const Value& value, std::size_t depth) {
     if (depth > max_depth) {
-        throw CheckpointError("save: containers are nested more than " + std::to_string(max_depth) + " deep.");
+        throw CheckpointError("save: containers are nested more than " + std::to_string(max_depth) +
+                              " deep.");
     }
     if (value.is_none()) {
         put(Opcode::none);
@@ -263,8 +272,9 @@ inline void PickleWriter::write(const Value& value, std::size_t depth) {
     } else if (const auto* dict = value.get_if<Dict>()) {
         put_dict(*dict, depth);
     } else {
-        throw CheckpointError("save: found an object of the Python class " + value.as<Opaque>().type +
-                              ", which lit can read as data but not write. Replace it by plain values, or remove it.");
+        throw CheckpointError(
+            "save: found an object of the Python class " + value.as<Opaque>().type +
+            ", which lit can read as data but not write. Replace it by plain values, or remove it.");
     }
 }
 
@@ -272,9 +282,11 @@ inline void PickleWriter::write(const Value& value, std::size_t depth) {
 
 /// Writes a value as a pickle of protocol 2, with only what `torch.load(weights_only=True)` accepts.
 ///
-/// Shapes  a tensor keeps shape, strides and dtype; tensors that share a storage go on sharing it. From other devices the
+/// Shapes  a tensor keeps shape, strides and dtype; tensors that share a storage go on sharing it. From other
+/// devices the
 ///         storage is copied to the CPU; the names of devices are not kept.
-/// Errors  CheckpointError that says where: Opaque values, undefined, sparse, quantised and meta tensors, text that is
+/// Errors  CheckpointError that says where: Opaque values, undefined, sparse, quantised and meta tensors,
+/// text that is
 ///         not UTF-8, keys that Python cannot hash, more than 100 levels.
 /// Cost    no copy of CPU storages; waits for the device of any other tensor.
 inline Pickled write_pickle(const Value& value) { return detail::PickleWriter().run(value); }

@@ -47,7 +47,8 @@ inline Dict tracker_state(const Tracker& tracker, TrackerFields fields) {
 }
 
 inline Dict progress_state(const Progress& progress, TrackerFields fields) {
-    return {{"total", tracker_state(progress.total, fields)}, {"current", tracker_state(progress.current, fields)}};
+    return {{"total", tracker_state(progress.total, fields)},
+            {"current", tracker_state(progress.current, fields)}};
 }
 
 inline Dict batch_progress_state(const BatchProgress& progress) {
@@ -98,19 +99,21 @@ inline void read_batch_progress(const Dict* from, BatchProgress& into) {
 
 /// The entry `loops` of a checkpoint: Lightning's flat dotted keys, from which Lightning itself goes on.
 ///
-/// `loader_state` goes to `fit_loop.state_dict`: empty, or `{"combined_loader": [...]}` with one state for each loader.
-/// Lightning wants the three other loops too; their counters mean nothing for a fit and are zero.
-/// Source  `Trainer.fit_loop.state_dict()` of Lightning 2.6.6.
+/// `loader_state` goes to `fit_loop.state_dict`: empty, or `{"combined_loader": [...]}` with one state for
+/// each loader. Lightning wants the three other loops too; their counters mean nothing for a fit and are
+/// zero. Source  `Trainer.fit_loop.state_dict()` of Lightning 2.6.6.
 inline Dict loops_state(const FitProgress& progress, Dict loader_state = {}) {
     using detail::TrackerFields;
     const Dict empty;
-    const Dict optimizer{{"step", detail::progress_state(progress.optimizer_step, TrackerFields::ready_completed)},
-                         {"zero_grad", detail::progress_state(progress.optimizer_zero_grad, TrackerFields::started)}};
+    const Dict optimizer{
+        {"step", detail::progress_state(progress.optimizer_step, TrackerFields::ready_completed)},
+        {"zero_grad", detail::progress_state(progress.optimizer_zero_grad, TrackerFields::started)}};
     const Dict fit_loop{
         {"state_dict", std::move(loader_state)},
         {"epoch_loop.state_dict", Dict{{"_batches_that_stepped", progress.batches_that_stepped}}},
         {"epoch_loop.batch_progress", detail::batch_progress_state(progress.batch)},
-        {"epoch_loop.scheduler_progress", detail::progress_state(progress.scheduler, TrackerFields::ready_completed)},
+        {"epoch_loop.scheduler_progress",
+         detail::progress_state(progress.scheduler, TrackerFields::ready_completed)},
         {"epoch_loop.automatic_optimization.state_dict", empty},
         {"epoch_loop.automatic_optimization.optim_progress", Dict{{"optimizer", optimizer}}},
         {"epoch_loop.manual_optimization.state_dict", empty},
@@ -142,8 +145,10 @@ inline FitProgress read_loops(const Dict& loops) {
         detail::part(detail::part(fit, "epoch_loop.automatic_optimization.optim_progress"), "optimizer");
     detail::read_progress(detail::part(optimizer, "step"), progress.optimizer_step);
     detail::read_progress(detail::part(optimizer, "zero_grad"), progress.optimizer_zero_grad);
-    detail::read_progress(detail::part(fit, "epoch_loop.manual_optimization.optim_step_progress"), progress.manual_step);
-    detail::read_batch_progress(detail::part(fit, "epoch_loop.val_loop.batch_progress"), progress.validation_batch);
+    detail::read_progress(detail::part(fit, "epoch_loop.manual_optimization.optim_step_progress"),
+                          progress.manual_step);
+    detail::read_batch_progress(detail::part(fit, "epoch_loop.val_loop.batch_progress"),
+                                progress.validation_batch);
     if (const Dict* state = detail::part(fit, "epoch_loop.state_dict")) {
         progress.batches_that_stepped = detail::count(*state, "_batches_that_stepped");
     }

@@ -49,11 +49,14 @@ inline std::uint32_t crc32(const void* data, std::size_t size) {
     return ~crc;
 }
 
-/// The checksums in a zip's directory by the records' names below the archive's own folder; PyTorch's reader ignores them.
+/// The checksums in a zip's directory by the records' names below the archive's own folder; PyTorch's reader
+/// ignores them.
 ///
-/// A checksum of 0 is left out: it is what PyTorch writes when told not to compute any. So is all that cannot be found.
+/// A checksum of 0 is left out: it is what PyTorch writes when told not to compute any. So is all that cannot
+/// be found.
 inline std::unordered_map<std::string, std::uint32_t> zip_checksums(const std::filesystem::path& path) {
-    static constexpr std::size_t tail_size = 22 + 20 + 65535;  // end record, zip64's locator, the longest comment
+    static constexpr std::size_t tail_size =
+        22 + 20 + 65535;  // end record, zip64's locator, the longest comment
     static constexpr std::uint64_t entry_size = 46;
     std::unordered_map<std::string, std::uint32_t> result;
     const std::uint64_t file_size = std::filesystem::file_size(path);
@@ -90,7 +93,8 @@ inline std::unordered_map<std::string, std::uint32_t> zip_checksums(const std::f
         }
     }
     const std::string directory = read(offset, size);
-    for (std::size_t at = 0; at + entry_size <= directory.size() && directory.compare(at, 4, "PK\1\2") == 0;) {
+    for (std::size_t at = 0;
+         at + entry_size <= directory.size() && directory.compare(at, 4, "PK\1\2") == 0;) {
         const std::size_t name_size = number(directory, at + 28, 2);
         const std::string name = directory.substr(at + entry_size, name_size);
         const auto checksum = static_cast<std::uint32_t>(number(directory, at + 16, 4));

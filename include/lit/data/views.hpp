@@ -31,7 +31,7 @@ concept SampleView = ranges::random_access_range<const View> && ranges::sized_ra
 /// then the batch is collated. An lvalue container is referred to and must outlive the dataset.
 /// Errors  DataError for an index outside; whatever computing a sample throws.
 /// Cost    sample by sample and one `stack`: about a quarter of the speed of a TensorDataset. Including this
-///         header brings range-v3's core, which no other header of lit does.
+///         header brings range-v3's core, about 0.4 s more with clang 19; no other header of lit does.
 template <SampleView View>
 class ViewDataset {
  public:

@@ -29,11 +29,13 @@ inline constexpr auto crc32c_tables = [] {
 
 /// The Castagnoli checksum of a string of bytes, as TensorBoard's event files carry it.
 ///
-/// Cost    eight bytes at a time, about 0.1 microseconds for a scalar event; no instruction that a CPU may lack.
-/// Source  RFC 3720, appendix B.4; slicing by 8 as in Kounavis and Berry 2005.
+/// Cost    eight bytes at a time, about 0.1 microseconds for a scalar event; no instruction that a CPU may
+/// lack. Source  RFC 3720, appendix B.4; slicing by 8 as in Kounavis and Berry 2005.
 [[nodiscard]] constexpr std::uint32_t crc32c(std::string_view bytes) {
     const auto& table = crc32c_tables;
-    const auto at = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])); };
+    const auto at = [&](std::size_t i) {
+        return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i]));
+    };
     std::uint32_t crc = 0xFFFFFFFFU;
     std::size_t i = 0;
     for (; i + 8 <= bytes.size(); i += 8) {

@@ -21,22 +21,23 @@
 namespace lit {
 
 struct CSVLoggerOptions {
-    std::string save_dir = "";                  ///< empty: the trainer's `default_root_dir`
-    std::string name = "lightning_logs";        ///< of the experiment; empty: no folder of its own
-    std::string version = "";                   ///< a folder's name; empty: the next free `version_N`
-    std::string prefix = "";                    ///< joined to every metric's name with "-"
+    std::string save_dir = "";                    ///< empty: the trainer's `default_root_dir`
+    std::string name = "lightning_logs";          ///< of the experiment; empty: no folder of its own
+    std::string version = "";                     ///< a folder's name; empty: the next free `version_N`
+    std::string prefix = "";                      ///< joined to every metric's name with "-"
     std::int64_t flush_logs_every_n_steps = 100;  ///< rows are written out at least this often, in steps
 };
 
 /// Writes the run as a table, to `<save_dir>/<name>/<version>/metrics.csv`, and `hparams.yaml` beside it.
 ///
-/// Columns are all names seen so far, sorted, with `step` among them; a cell is empty where a row has no such value.
-/// A new name rewrites the file (through a temporary one, so that no reader meets half a table). As in Lightning,
-/// a `metrics.csv` that is already in the folder of a version that the user names is deleted at start, with a warning.
-/// Errors  ConfigError on construction (`flush_logs_every_n_steps` < 1); FileError with the path and the reason from
+/// Columns are all names seen so far, sorted, with `step` among them; a cell is empty where a row has no such
+/// value. A new name rewrites the file (through a temporary one, so that no reader meets half a table). As in
+/// Lightning, a `metrics.csv` that is already in the folder of a version that the user names is deleted at
+/// start, with a warning. Errors  ConfigError on construction (`flush_logs_every_n_steps` < 1); FileError
+/// with the path and the reason from
 ///         start() and from every call that writes.
-/// Cost    rows are buffered and written every `flush_logs_every_n_steps` steps, and once the last write is 5 seconds ago.
-/// Source  Lightning `CSVLogger`, byte for byte, whose Trainer writes every row at once.
+/// Cost    rows are buffered and written every `flush_logs_every_n_steps` steps, and once the last write is 5
+/// seconds ago. Source  Lightning `CSVLogger`, byte for byte, whose Trainer writes every row at once.
 class CSVLogger {
  public:
     explicit CSVLogger(CSVLoggerOptions options = {})
@@ -44,9 +45,9 @@ class CSVLogger {
           folder_("CSVLogger", options_.save_dir, options_.name, options_.version),
           prefix_(options_.prefix.empty() ? "" : options_.prefix + "-") {
         if (options_.flush_logs_every_n_steps < 1) {
-            throw ConfigError("CSVLogger: flush_logs_every_n_steps = " +
-                              std::to_string(options_.flush_logs_every_n_steps) +
-                              ", expected at least 1 (1 writes every row at once).");
+            throw ConfigError(
+                "CSVLogger: flush_logs_every_n_steps = " + std::to_string(options_.flush_logs_every_n_steps) +
+                ", expected at least 1 (1 writes every row at once).");
         }
     }
 
@@ -58,7 +59,8 @@ class CSVLogger {
         const std::filesystem::path path = folder_.log_dir() / "metrics.csv";
         std::error_code reason;
         if (std::filesystem::remove(path, reason)) {
-            std::fprintf(stderr, "lit: CSVLogger: %s was there from an earlier run and has been deleted.\n", path.c_str());
+            std::fprintf(stderr, "lit: CSVLogger: %s was there from an earlier run and has been deleted.\n",
+                         path.c_str());
         } else if (reason) {
             detail::throw_file_error(folder_.who(), "delete", path, reason.value());
         }

@@ -2,7 +2,8 @@
 #pragma once
 
 #if !__has_include(<protozero/pbf_writer.hpp>)
-#error "lit: TensorBoard's event files need protozero's headers: install libprotozero-dev, or log with lit::CSVLogger."
+#error \
+    "lit: TensorBoard's event files need protozero's headers: install libprotozero-dev, or log with lit::CSVLogger."
 #endif
 
 #include <lit/loggers/crc32c.hpp>
@@ -33,7 +34,8 @@ namespace lit::detail {
 
 /// One event file of TensorBoard: a sequence of records with checksums, each a protobuf `Event`.
 ///
-/// Cost    a row is one record in a buffer of 64 KiB that is kept; it is written out when full and when the last
+/// Cost    a row is one record in a buffer of 64 KiB that is kept; it is written out when full and when the
+/// last
 ///         write is `flush_secs` ago. No memory is allocated once the longest row has been seen.
 /// Errors  FileError when the file cannot be made or written.
 class EventFile {
@@ -150,8 +152,8 @@ class EventFile {
         }
         std::array<char, 400> name{};
         std::snprintf(name.data(), name.size(), "events.out.tfevents.%010lld.%s.%d.%d",
-                      static_cast<long long>(seconds_since_epoch()), host.data(), static_cast<int>(::getpid()),
-                      count++);
+                      static_cast<long long>(seconds_since_epoch()), host.data(),
+                      static_cast<int>(::getpid()), count++);
         return name.data();
     }
 

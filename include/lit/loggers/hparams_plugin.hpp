@@ -2,7 +2,8 @@
 #pragma once
 
 #if !__has_include(<protozero/pbf_writer.hpp>)
-#error "lit: TensorBoard's event files need protozero's headers: install libprotozero-dev, or log with lit::CSVLogger."
+#error \
+    "lit: TensorBoard's event files need protozero's headers: install libprotozero-dev, or log with lit::CSVLogger."
 #endif
 
 #include <lit/core/value.hpp>
@@ -37,7 +38,8 @@ inline void append_python(std::string& out, const Value& value, bool inside = fa
     } else if (const auto* real = value.get_if<double>()) {
         append_float(out, *real);
     } else if (const auto* text = value.get_if<std::string>()) {
-        const char quote = text->find('\'') != std::string::npos && text->find('"') == std::string::npos ? '"' : '\'';
+        const char quote =
+            text->find('\'') != std::string::npos && text->find('"') == std::string::npos ? '"' : '\'';
         out += inside ? std::string(1, quote) + *text + quote : *text;
     } else if (value.is<Tuple>()) {
         out += '(';
@@ -87,7 +89,8 @@ inline void flatten_hparams(std::vector<std::pair<std::string, Value>>& out, con
 
 /// The three records behind TensorBoard's HPARAMS tab: what there is, what this run has, how it ended.
 ///
-/// Source  tensorboard/plugins/hparams/{api,plugin_data}.proto; torch.utils.tensorboard.summary.hparams, except that a
+/// Source  tensorboard/plugins/hparams/{api,plugin_data}.proto; torch.utils.tensorboard.summary.hparams,
+/// except that a
 ///         bool stays one (there it turns into 1.0) and that the end is written when it is known.
 struct HParamsPlugin {
     static constexpr std::string_view name = "hparams";
@@ -149,7 +152,9 @@ struct HParamsPlugin {
     }
 
  private:
-    [[nodiscard]] static bool is_number(const Value& value) { return value.is<std::int64_t>() || value.is<double>(); }
+    [[nodiscard]] static bool is_number(const Value& value) {
+        return value.is<std::int64_t>() || value.is<double>();
+    }
 
     [[nodiscard]] static std::vector<std::pair<std::string, Value>> flat(const Dict& params) {
         std::vector<std::pair<std::string, Value>> all;
@@ -157,7 +162,8 @@ struct HParamsPlugin {
         return all;
     }
 
-    /// A nested writer writes its length when it is destroyed, which has to come before the content is handed out.
+    /// A nested writer writes its length when it is destroyed, which has to come before the content is handed
+    /// out.
     [[nodiscard]] static std::string finished(std::string& content, protozero::pbf_writer& inner,
                                               protozero::pbf_writer& outer) {
         inner.commit();

@@ -21,8 +21,8 @@
 namespace lit {
 namespace detail {
 
-/// Letters, digits and `_ . / -`, beginning with a letter or `_`, and none of the words that YAML 1.1 takes for
-/// something else: such a text means itself without quotes.
+/// Letters, digits and `_ . / -`, beginning with a letter or `_`, and none of the words that YAML 1.1 takes
+/// for something else: such a text means itself without quotes.
 [[nodiscard]] inline bool yaml_plain(std::string_view text) {
     const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
     const auto inner = [&](char c) {
@@ -32,8 +32,10 @@ namespace detail {
         return false;
     }
     std::string lower(text);
-    std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    constexpr std::array<std::string_view, 9> reserved = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"};
+    std::ranges::transform(lower, lower.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    constexpr std::array<std::string_view, 9> reserved = {"y",   "n",    "yes",   "no",  "on",
+                                                          "off", "true", "false", "null"};
     return std::ranges::find(reserved, lower) == reserved.end();
 }
 
@@ -201,8 +203,9 @@ inline void append_yaml_block(std::string& out, const Dict& dict, std::size_t in
 
 /// A dict as YAML 1.1, one key a line, nested dicts indented, lists in brackets.
 ///
-/// Reads back to equal values in PyYAML's safe loader, save that a tuple becomes a list, a tensor of up to 1000
-/// elements its numbers and a larger one a description, and an object of a Python class its class's name.
+/// Reads back to equal values in PyYAML's safe loader, save that a tuple becomes a list, a tensor of up to
+/// 1000 elements its numbers and a larger one a description, and an object of a Python class its class's
+/// name.
 [[nodiscard]] inline std::string to_yaml(const Dict& dict) {
     std::string out;
     detail::append_yaml_block(out, dict, 0);
@@ -213,7 +216,8 @@ inline void append_yaml_block(std::string& out, const Dict& dict, std::size_t in
 ///
 /// Errors  FileError with the path and the system's reason.
 inline void save_hparams_to_yaml(const std::filesystem::path& path, const Dict& hparams) {
-    detail::replace_file("hparams.yaml", path, [&](detail::AppendFile& file) { file.write(to_yaml(hparams)); });
+    detail::replace_file("hparams.yaml", path,
+                         [&](detail::AppendFile& file) { file.write(to_yaml(hparams)); });
 }
 
 }  // namespace lit

@@ -26,7 +26,9 @@ concept LogsMetrics = requires(L& l, std::span<const Scalar> metrics, std::int64
     l.log_metrics(metrics, step);
 };
 template <class L>
-concept LogsHyperparameters = requires(L& l, const Dict& params) { l.log_hyperparams(params); };
+concept LogsHyperparameters = requires(L& l, const Dict& params) {
+    l.log_hyperparams(params);
+};
 template <class L>
 concept SavesLogs = requires(L& l, std::string_view status) {
     l.save();
@@ -49,27 +51,32 @@ concept KnowsItsFolder = requires(const L& l) {
 
 /// Takes the numbers of a run to where somebody will look at them.
 ///
-/// A logger is inert until start(): constructing it touches nothing. All calls below `start` come from rank 0 only.
+/// A logger is inert until start(): constructing it touches nothing. All calls below `start` come from rank 0
+/// only.
 ///
-/// start(root)          once at the begin of every run (fit, test, ...), before the first row; `root` is the trainer's
-///                      `default_root_dir`, used where no `save_dir` was set. Chooses the version the first time and
-///                      stays in it: a test after a fit goes to the same place.
+/// start(root)          once at the begin of every run (fit, test, ...), before the first row; `root` is the
+/// trainer's
+///                      `default_root_dir`, used where no `save_dir` was set. Chooses the version the first
+///                      time and stays in it: a test after a fit goes to the same place.
 /// log_hyperparams(d)   the merged hyperparameters of module and data; nested dicts and lists allowed.
-/// log_metrics(m, x)    one row; `x` is the step on the horizontal axis, which may come again and may go back to 0.
-/// save()               after every row, so it is cheap: rows may stay buffered for some seconds.
+/// log_metrics(m, x)    one row; `x` is the step on the horizontal axis, which may come again and may go back
+/// to 0. save()               after every row, so it is cheap: rows may stay buffered for some seconds.
 /// flush()              optional, see lit::flush_logs: everything so far is where others can read it.
 /// finalize(status)     at the end of every run: "success", "failed" or "finished". Nothing stays buffered.
-/// name(), version()    of the experiment and of the run: `lightning_logs`, `version_3`; version() is empty before start().
-/// save_dir()           the folder of all experiments. log_dir(): the folder of this run, empty before start().
-/// Errors  ConfigError on construction for bad settings; FileError from start() where nothing can be written, and
+/// name(), version()    of the experiment and of the run: `lightning_logs`, `version_3`; version() is empty
+/// before start(). save_dir()           the folder of all experiments. log_dir(): the folder of this run,
+/// empty before start(). Errors  ConfigError on construction for bad settings; FileError from start() where
+/// nothing can be written, and
 ///         from any other writing call where the system refused later (disk full): never swallowed.
 /// Models  NullLogger, TensorBoardLogger, CSVLogger.
 template <class L>
 concept LoggerPolicy = std::movable<L> && StartsLogging<L> && LogsMetrics<L> && LogsHyperparameters<L> &&
-                       SavesLogs<L> && NamesItsRun<L> && KnowsItsFolder<L>;
+    SavesLogs<L> && NamesItsRun<L> && KnowsItsFolder<L>;
 
 template <class L>
-concept FlushesLogs = LoggerPolicy<L> && requires(L& l) { l.flush(); };
+concept FlushesLogs = LoggerPolicy<L> && requires(L& l) {
+    l.flush();
+};
 
 /// Writes out what a logger has buffered, where it buffers; called after an evaluation.
 template <LoggerPolicy Logger>

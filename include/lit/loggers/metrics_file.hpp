@@ -22,8 +22,8 @@
 
 namespace lit::detail {
 
-/// `metrics.csv`: a header with every name seen so far in sorted order, a row per call, an empty cell where a row has
-/// no such value. Lines end as Python's csv module ends them.
+/// `metrics.csv`: a header with every name seen so far in sorted order, a row per call, an empty cell where a
+/// row has no such value. Lines end as Python's csv module ends them.
 class MetricsFile {
  public:
     MetricsFile() = default;
@@ -56,7 +56,8 @@ class MetricsFile {
         learn(metrics, name_of);
         cells_.assign(keys_.size(), Cell{});
         for (const Scalar& metric : metrics) {
-            cells_[column(name_of(metric))] = {metric.value, metric.name == "epoch" ? Kind::whole : Kind::real};
+            cells_[column(name_of(metric))] = {metric.value,
+                                               metric.name == "epoch" ? Kind::whole : Kind::real};
         }
         cells_[column("step")] = {static_cast<double>(step), Kind::step};
         for (std::size_t i = 0; i < cells_.size(); ++i) {
@@ -110,8 +111,8 @@ class MetricsFile {
 
     void learn(std::span<const Scalar> metrics, const auto& name_of) {
         const bool all_known = known("step") && std::ranges::all_of(metrics, [&](const Scalar& metric) {
-            return known(name_of(metric));
-        });
+                                   return known(name_of(metric));
+                               });
         if (all_known) {
             return;
         }
@@ -136,7 +137,8 @@ class MetricsFile {
         }
     }
 
-    /// Rewrites the file line by line with the new header; the cells are numbers, so a comma only ever separates them.
+    /// Rewrites the file line by line with the new header; the cells are numbers, so a comma only ever
+    /// separates them.
     void widen(const std::vector<std::string>& before) {
         file_.close();
         std::vector<std::ptrdiff_t> source;  // of each new column, the old one, or -1
@@ -160,7 +162,8 @@ class MetricsFile {
                 }
                 cells.clear();
                 std::string_view rest = line;
-                for (std::size_t comma = rest.find(','); comma != std::string_view::npos; comma = rest.find(',')) {
+                for (std::size_t comma = rest.find(','); comma != std::string_view::npos;
+                     comma = rest.find(',')) {
                     cells.push_back(rest.substr(0, comma));
                     rest.remove_prefix(comma + 1);
                 }
@@ -202,7 +205,8 @@ class MetricsFile {
     void append_cell(const Cell& cell, std::int64_t step) {
         if (cell.kind == Kind::step) {
             append_int(buffer_, step);
-        } else if (cell.kind == Kind::whole && std::floor(cell.value) == cell.value && std::abs(cell.value) < 1e15) {
+        } else if (cell.kind == Kind::whole && std::floor(cell.value) == cell.value &&
+                   std::abs(cell.value) < 1e15) {
             append_int(buffer_, static_cast<std::int64_t>(cell.value));
         } else if (cell.kind != Kind::empty) {
             append_float(buffer_, cell.value);

@@ -23,9 +23,10 @@ namespace lit::detail {
 
 [[noreturn]] inline void throw_file_error(std::string_view who, std::string_view action,
                                           const std::filesystem::path& path, int reason) {
-    throw FileError(std::string(who) + ": cannot " + std::string(action) + " " + path.string() + ": " +
-                    std::strerror(reason) +
-                    ". Free the space or give a folder that can be written through `save_dir` or `default_root_dir`.");
+    throw FileError(
+        std::string(who) + ": cannot " + std::string(action) + " " + path.string() + ": " +
+        std::strerror(reason) +
+        ". Free the space or give a folder that can be written through `save_dir` or `default_root_dir`.");
 }
 
 /// A file that only grows; it is closed when it goes out of scope.
@@ -35,7 +36,8 @@ class AppendFile {
 
     AppendFile() = default;
     /// Errors  FileError, also where `create_new` finds a file of that name.
-    AppendFile(std::string_view who, std::filesystem::path path, Mode mode) : who_(who), path_(std::move(path)) {
+    AppendFile(std::string_view who, std::filesystem::path path, Mode mode)
+        : who_(who), path_(std::move(path)) {
         const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (mode == Mode::create_new ? O_EXCL : 0);
         descriptor_ = ::open(path_.c_str(), flags, 0666);
         if (descriptor_ < 0) {
@@ -90,8 +92,8 @@ class AppendFile {
     int descriptor_ = -1;
 };
 
-/// Writes a whole file under another name in the same folder and then renames it, so that a reader sees the old file
-/// or the new one and never a part. `fill(file)` writes the content.
+/// Writes a whole file under another name in the same folder and then renames it, so that a reader sees the
+/// old file or the new one and never a part. `fill(file)` writes the content.
 void replace_file(std::string_view who, const std::filesystem::path& path, auto&& fill) {
     std::filesystem::path temporary = path;
     temporary += ".tmp" + std::to_string(::getpid());
@@ -117,13 +119,14 @@ void replace_file(std::string_view who, const std::filesystem::path& path, auto&
     if (home == nullptr || (path != "~" && !path.starts_with("~/"))) {
         return path;
     }
-    return std::filesystem::path(home) / std::filesystem::path(path.substr(std::min<std::size_t>(path.size(), 2)));
+    return std::filesystem::path(home) /
+           std::filesystem::path(path.substr(std::min<std::size_t>(path.size(), 2)));
 }
 
 /// Where a run's files go: `<save_dir>/<name>/<version>[/<sub_dir>]`.
 ///
-/// Without a version of the user's, the version is one more than the greatest `version_N` that is there, else 0. The
-/// folder is claimed by creating it, so two runs that start at once do not share one.
+/// Without a version of the user's, the version is one more than the greatest `version_N` that is there, else
+/// 0. The folder is claimed by creating it, so two runs that start at once do not share one.
 class RunFolder {
  public:
     RunFolder(std::string who, const std::string& save_dir, std::string name, std::string version,
@@ -178,9 +181,10 @@ class RunFolder {
 
     void require_started(std::string_view call) const {
         if (!started_) {
-            throw Error(who_ + ": " + std::string(call) +
-                        " was called before start(default_root_dir). The trainer calls start() at the begin of a "
-                        "run; call it yourself where you use the logger alone.");
+            throw Error(
+                who_ + ": " + std::string(call) +
+                " was called before start(default_root_dir). The trainer calls start() at the begin of a "
+                "run; call it yourself where you use the logger alone.");
         }
     }
 

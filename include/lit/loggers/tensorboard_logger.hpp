@@ -20,23 +20,24 @@
 namespace lit {
 
 struct TensorBoardLoggerOptions {
-    std::string save_dir = "";              ///< empty: the trainer's `default_root_dir`
-    std::string name = "lightning_logs";    ///< of the experiment; empty: no folder of its own
-    std::string version = "";               ///< a folder's name; empty: the next free `version_N`
-    std::string prefix = "";                ///< joined to every metric's name with "-"
-    std::string sub_dir = "";               ///< below the version's folder
-    bool default_hp_metric = true;          ///< hyperparameters without metrics get `hp_metric` = -1
-    double flush_secs = 5.0;                ///< rows wait no longer than this once another row comes
+    std::string save_dir = "";            ///< empty: the trainer's `default_root_dir`
+    std::string name = "lightning_logs";  ///< of the experiment; empty: no folder of its own
+    std::string version = "";             ///< a folder's name; empty: the next free `version_N`
+    std::string prefix = "";              ///< joined to every metric's name with "-"
+    std::string sub_dir = "";             ///< below the version's folder
+    bool default_hp_metric = true;        ///< hyperparameters without metrics get `hp_metric` = -1
+    double flush_secs = 5.0;              ///< rows wait no longer than this once another row comes
 };
 
 /// Writes the run as TensorBoard reads it, to `<save_dir>/<name>/<version>/events.out.tfevents.*`.
 ///
-/// Beside it lies `hparams.yaml`; the hyperparameters are also in the event file, for TensorBoard's HPARAMS tab, and
-/// finalize() adds how the run ended. Show it with `tensorboard --logdir lightning_logs`.
-/// Errors  ConfigError on construction (`flush_secs` negative or no number); FileError with the path and the reason
+/// Beside it lies `hparams.yaml`; the hyperparameters are also in the event file, for TensorBoard's HPARAMS
+/// tab, and finalize() adds how the run ended. Show it with `tensorboard --logdir lightning_logs`. Errors
+/// ConfigError on construction (`flush_secs` negative or no number); FileError with the path and the reason
 ///         from start() and from every call that writes.
-/// Cost    a row costs about 0.1 microseconds a scalar and allocates nothing; values are stored as 32-bit floats.
-/// Source  Lightning `TensorBoardLogger`. There, every row is written out at once and `log_graph` exists; here
+/// Cost    a row costs about 0.1 microseconds a scalar and allocates nothing; values are stored as 32-bit
+/// floats. Source  Lightning `TensorBoardLogger`. There, every row is written out at once and `log_graph`
+/// exists; here
 ///         `hparams.yaml` is renewed when log_hyperparams() is called again.
 class TensorBoardLogger {
  public:
@@ -79,7 +80,8 @@ class TensorBoardLogger {
         const double now = detail::seconds_since_epoch();
         auto& file = events();
         file.add_scalars(prefix_, metrics, 0);
-        file.add_plugin_data(Plugin::experiment_tag, Plugin::name, Plugin::experiment(params, prefix_, metrics, now));
+        file.add_plugin_data(Plugin::experiment_tag, Plugin::name,
+                             Plugin::experiment(params, prefix_, metrics, now));
         file.add_plugin_data(Plugin::start_tag, Plugin::name, Plugin::session_start(params, now));
         session_open_ = true;
     }

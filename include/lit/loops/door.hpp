@@ -116,19 +116,20 @@ consteval bool component_declares(std::string_view monitor) {
         return false;
     }
 }
+template <class M, class Component, class... C>
+consteval bool check_monitor() {
+    if constexpr (requires { Component::monitor_name; } && requires { typename M::Logs; }) {
+        constexpr auto monitor = Component::monitor_name;
+        static_assert(monitor.empty() || M::Logs::can_monitor(monitor.view()) ||
+                          (component_declares<component_t<C>>(monitor.view()) || ...),
+                      "lit: this callback's monitor is not in the module's Logs. Log it under that name and add it to "
+                      "`using Logs = lit::Logs<...>`, or correct the monitor.");
+    }
+    return true;
+}
 template <class M, class... C>
 consteval bool check_monitors(std::type_identity<ComponentTuple<C...>>) {
-    const auto one = []<class Component>(std::type_identity<Component>) {
-        if constexpr (requires { Component::monitor_name; } && requires { typename M::Logs; }) {
-            constexpr auto monitor = Component::monitor_name;
-            static_assert(monitor.empty() || M::Logs::can_monitor(monitor.view()) ||
-                              (component_declares<component_t<C>>(monitor.view()) || ...),
-                          "lit: this callback's monitor is not in the module's Logs. Log it under that name and add it "
-                          "to `using Logs = lit::Logs<...>`, or correct the monitor.");
-        }
-        return true;
-    };
-    return (one(std::type_identity<component_t<C>>{}) && ... && true);
+    return (check_monitor<M, component_t<C>, C...>() && ... && true);
 }
 
 template <class Run>

@@ -6,6 +6,7 @@
 #include <lit/loops/batches.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
+#include <lit/strategies/strategy.hpp>
 
 #include <torch/nn/module.h>
 
@@ -174,6 +175,9 @@ class EvaluationLoop {
         state.running = state.sanity_checking() ? RunningStage::sanity_checking : running_;
         BatchProgress& progress = state.progress.validation_batch;
         progress.reset_on_run();
+        if constexpr (PreparesEvaluation<std::remove_cvref_t<decltype(run_.strategy())>>) {
+            run_.strategy().before_evaluation();
+        }
         modes_.capture(run_.module());
         if constexpr (module_listens<typename Kind::model_eval, Run>) {
             call_module<typename Kind::model_eval>(run_);

@@ -13,11 +13,13 @@
 #include <lit/module/module.hpp>
 #include <lit/optim/clip.hpp>
 #include <lit/optim/configuration.hpp>
+#include <lit/strategies/strategy.hpp>
 
 #include <ATen/ops/scalar_tensor.h>
 
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -332,10 +334,22 @@ class Run {
         const at::Tensor scaled = parts_.precision.scale(loss);
         detail::call_all<hooks::on_before_backward>(*this, scaled);
         parts_.strategy.before_backward(scaled, synchronise);
-        if constexpr (detail::module_listens<hooks::backward, Run, const at::Tensor>) {
-            detail::call_module<hooks::backward>(*this, scaled);
+        const auto compute = [&] {
+            if constexpr (detail::module_listens<hooks::backward, Run, const at::Tensor>) {
+                detail::call_module<hooks::backward>(*this, scaled);
+            } else {
+                scaled.backward();
+            }
+        };
+        if constexpr (ExplainsErrors<typename Parts::strategy_type>) {
+            try {
+                compute();
+            } catch (const std::exception& error) {
+                parts_.strategy.explain(error);
+                throw;
+            }
         } else {
-            scaled.backward();
+            compute();
         }
         detail::call_all<hooks::on_after_backward>(*this);
     }

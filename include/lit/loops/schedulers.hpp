@@ -10,7 +10,23 @@
 #include <optional>
 #include <string>
 
-namespace lit::detail {
+namespace lit {
+
+/// A scheduler as a module that overrides `lr_scheduler_step` sees it.
+template <class Slot, class Optimizer>
+class ScheduledStep {
+ public:
+    ScheduledStep(Slot& slot, Optimizer& optimizer) : slot_(slot), optimizer_(optimizer) {}
+    void step() { slot_.step(optimizer_); }
+    void step(std::optional<double> metric) { metric ? slot_.step(optimizer_, *metric) : slot_.step(optimizer_); }
+    [[nodiscard]] auto last_lr() const { return slot_.last_lr(); }
+
+ private:
+    Slot& slot_;
+    Optimizer& optimizer_;
+};
+
+namespace detail {
 
 /// Steps the schedulers of one interval whose turn it is: those that need a metric, or those that do not.
 ///
@@ -39,21 +55,16 @@ void step_schedulers(Run& run, Interval interval, std::int64_t position, bool pl
             }
             Progress& progress = run.state().progress.scheduler;
             progress.increment_ready();
-            const auto step = [&] {
-                if (metric) {
-                    slot.step(optimizer, *metric);
-                } else {
-                    slot.step(optimizer);
-                }
-            };
+            ScheduledStep step(slot, optimizer);
             if constexpr (module_listens<hooks::lr_scheduler_step, Run, decltype(step), std::optional<double>>) {
                 call_module<hooks::lr_scheduler_step>(run, step, metric);
             } else {
-                step();
+                step.step(metric);
             }
             progress.increment_completed();
         });
     }
 }
 
-}  // namespace lit::detail
+}  // namespace detail
+}  // namespace lit

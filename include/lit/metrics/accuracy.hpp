@@ -23,12 +23,15 @@ struct AccuracyOptions {
 
 /// The share of targets that were predicted.
 ///
-/// Shapes  preds float [N, C, ...] (scores; the greatest wins) or integer [N, ...] (labels), target integer [N, ...];
+/// Shapes  preds float [N, C, ...] (scores; the greatest wins) or integer [N, ...] (labels), target integer
+/// [N, ...];
 ///         the value is 0-dim float32, or [C] for `Average::none`. Without a batch it is 0.
-/// Errors  ConfigError on construction (`num_classes` < 2, `top_k` outside 1 to num_classes); DataError for a batch
+/// Errors  ConfigError on construction (`num_classes` < 2, `top_k` outside 1 to num_classes); DataError for a
+/// batch
 ///         of another form, or a label out of range (on a GPU: from compute()).
-/// Cost    update() and forward() queue about ten small kernels and do not wait; compute() waits for a GPU once.
-/// Source  torchmetrics 1.9 `Accuracy(task="multiclass")`, same defaults: `micro`, where `MulticlassAccuracy` has `macro`.
+/// Cost    update() and forward() queue about ten small kernels and do not wait; compute() waits for a GPU
+/// once. Source  torchmetrics 1.9 `Accuracy(task="multiclass")`, same defaults: `micro`, where
+/// `MulticlassAccuracy` has `macro`.
 class Accuracy {
  public:
     explicit Accuracy(AccuracyOptions options)
@@ -39,7 +42,9 @@ class Accuracy {
     at::Tensor forward(const at::Tensor& preds, const at::Tensor& target) {
         return value_of(scores_.forward(preds, target));
     }
-    at::Tensor operator()(const at::Tensor& preds, const at::Tensor& target) { return forward(preds, target); }
+    at::Tensor operator()(const at::Tensor& preds, const at::Tensor& target) {
+        return forward(preds, target);
+    }
     [[nodiscard]] at::Tensor compute() const {
         scores_.check();
         return value_of(scores_);

@@ -20,10 +20,10 @@ namespace lit {
 
 /// What the counts of a confusion matrix are divided by.
 enum class Normalize {
-    none,      ///< counts, int64
-    over_true, ///< each row by its sum: torchmetrics' "true"
-    over_pred, ///< each column by its sum: "pred"
-    all,       ///< by the sum of all
+    none,       ///< counts, int64
+    over_true,  ///< each row by its sum: torchmetrics' "true"
+    over_pred,  ///< each column by its sum: "pred"
+    all,        ///< by the sum of all
 };
 
 struct ConfusionMatrixOptions {
@@ -34,9 +34,11 @@ struct ConfusionMatrixOptions {
 
 /// How often class i (row) was taken for class j (column).
 ///
-/// Shapes  preds float [N, C, ...] (scores; the greatest wins) or integer [N, ...] (labels), target integer [N, ...];
+/// Shapes  preds float [N, C, ...] (scores; the greatest wins) or integer [N, ...] (labels), target integer
+/// [N, ...];
 ///         the value is [C, C], int64, or float32 when normalized, with 0 where a sum is 0.
-/// Errors  ConfigError on construction (`num_classes` < 2); DataError for a batch of another form, or a label out of
+/// Errors  ConfigError on construction (`num_classes` < 2); DataError for a batch of another form, or a label
+/// out of
 ///         range (on a GPU: from compute()).
 /// Cost    update() and forward() do not wait; compute() waits for a GPU once.
 /// Source  torchmetrics 1.9 `ConfusionMatrix(task="multiclass")`, which warns where a sum is 0.
@@ -49,7 +51,8 @@ class ConfusionMatrix {
     void update(const at::Tensor& preds, const at::Tensor& target) {
         const detail::StateScope scope;
         const std::int64_t classes = options_.num_classes;
-        const detail::Labels labels = detail::labels_of(who, classes, 1, options_.ignore_index, preds, target);
+        const detail::Labels labels =
+            detail::labels_of(who, classes, 1, options_.ignore_index, preds, target);
         require_device(target);
         if (!counts_.defined()) {
             counts_ = empty_counts(target.device());
@@ -71,7 +74,9 @@ class ConfusionMatrix {
         outside_.add(batch.outside_.count());
         return batch.value();
     }
-    at::Tensor operator()(const at::Tensor& preds, const at::Tensor& target) { return forward(preds, target); }
+    at::Tensor operator()(const at::Tensor& preds, const at::Tensor& target) {
+        return forward(preds, target);
+    }
 
     [[nodiscard]] at::Tensor compute() const {
         outside_.check(who, options_.num_classes);
@@ -86,7 +91,8 @@ class ConfusionMatrix {
     void sync(CollectivePolicy auto& collective) {
         outside_.check(who, options_.num_classes);
         const detail::StateScope scope;
-        counts_ = collective.all_reduce((counts_.defined() ? counts_ : empty_counts(at::kCPU)).clone(), ReduceOp::sum);
+        counts_ = collective.all_reduce((counts_.defined() ? counts_ : empty_counts(at::kCPU)).clone(),
+                                        ReduceOp::sum);
     }
 
     [[nodiscard]] Dict state() const {
@@ -117,10 +123,14 @@ class ConfusionMatrix {
         const detail::StateScope scope;
         at::Tensor counts = matrix();
         switch (options_.normalize) {
-            case Normalize::none: break;
-            case Normalize::over_true: return detail::StatScores::divide(counts, counts.sum(1, true));
-            case Normalize::over_pred: return detail::StatScores::divide(counts, counts.sum(0, true));
-            case Normalize::all: return detail::StatScores::divide(counts, counts.sum());
+            case Normalize::none:
+                break;
+            case Normalize::over_true:
+                return detail::StatScores::divide(counts, counts.sum(1, true));
+            case Normalize::over_pred:
+                return detail::StatScores::divide(counts, counts.sum(0, true));
+            case Normalize::all:
+                return detail::StatScores::divide(counts, counts.sum());
         }
         return counts;
     }
@@ -140,8 +150,9 @@ class ConfusionMatrix {
     }
     void require_device(const at::Tensor& target) const {
         if (counts_.defined() && target.device() != counts_.device()) {
-            throw DataError(std::string(who) + ": a batch on " + target.device().str() + " after batches on " +
-                            counts_.device().str() + ". Call reset() before another device.");
+            throw DataError(std::string(who) + ": a batch on " + target.device().str() +
+                            " after batches on " + counts_.device().str() +
+                            ". Call reset() before another device.");
         }
     }
 

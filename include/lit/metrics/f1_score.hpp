@@ -16,7 +16,7 @@ namespace lit {
 
 struct F1ScoreOptions {
     std::int64_t num_classes = 0;  ///< required, at least 2
-    std::int64_t top_k = 1;        ///< the target counts as predicted among the `top_k` best scores; needs scores
+    std::int64_t top_k = 1;  ///< the target counts as predicted among the `top_k` best scores; needs scores
     Average average = Average::micro;
     std::optional<std::int64_t> ignore_index = std::nullopt;  ///< a target value that does not count
 };
@@ -26,7 +26,8 @@ struct F1ScoreOptions {
 /// Shapes  as Accuracy's.
 /// Errors  as Accuracy's.
 /// Cost    as Accuracy's.
-/// Source  torchmetrics 1.9 `F1Score(task="multiclass")`, same defaults: `micro` (equal to the accuracy), `zero_division` 0.
+/// Source  torchmetrics 1.9 `F1Score(task="multiclass")`, same defaults: `micro` (equal to the accuracy),
+/// `zero_division` 0.
 class F1Score {
  public:
     explicit F1Score(F1ScoreOptions options)
@@ -37,7 +38,9 @@ class F1Score {
     at::Tensor forward(const at::Tensor& preds, const at::Tensor& target) {
         return value_of(scores_.forward(preds, target));
     }
-    at::Tensor operator()(const at::Tensor& preds, const at::Tensor& target) { return forward(preds, target); }
+    at::Tensor operator()(const at::Tensor& preds, const at::Tensor& target) {
+        return forward(preds, target);
+    }
     [[nodiscard]] at::Tensor compute() const {
         scores_.check();
         return value_of(scores_);

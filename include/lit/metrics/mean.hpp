@@ -36,26 +36,28 @@ struct MeanMetricOptions {
 
 /// The mean of all values that came, weighted.
 ///
-/// Shapes  values of any shape, weights that broadcast to it (default 1); the value is 0-dim, nan without a value.
+/// Shapes  values of any shape, weights that broadcast to it (default 1); the value is 0-dim, nan without a
+/// value.
 ///         Sums are kept in float32, in float64 once a float64 tensor came.
-/// Errors  NonFiniteLoss from compute() for `NanStrategy::error`; DataError for weights that do not broadcast.
-/// Cost    update() and forward() do not wait; compute() waits for a GPU once under `warn` and `error`.
-/// Source  torchmetrics 1.9 `MeanMetric`, which looks for nan, and waits, at every update.
+/// Errors  NonFiniteLoss from compute() for `NanStrategy::error`; DataError for weights that do not
+/// broadcast. Cost    update() and forward() do not wait; compute() waits for a GPU once under `warn` and
+/// `error`. Source  torchmetrics 1.9 `MeanMetric`, which looks for nan, and waits, at every update.
 class MeanMetric {
  public:
     explicit MeanMetric(MeanMetricOptions options = {}) : options_(options) {}
 
     void update(const at::Tensor& value, const at::Tensor& weight) {
         if (!value.defined() || !weight.defined()) {
-            throw DataError("MeanMetric: value or weight is an undefined tensor. Leave the weight out for weight 1.");
+            throw DataError(
+                "MeanMetric: value or weight is an undefined tensor. Leave the weight out for weight 1.");
         }
         bool fits = weight.dim() <= value.dim();
         for (std::int64_t d = 1; fits && d <= weight.dim(); ++d) {
             fits = weight.size(-d) == 1 || weight.size(-d) == value.size(-d);
         }
         if (!fits) {
-            throw DataError("MeanMetric: weight " + detail::shape_text(weight) + " does not broadcast to value " +
-                            detail::shape_text(value) + ".");
+            throw DataError("MeanMetric: weight " + detail::shape_text(weight) +
+                            " does not broadcast to value " + detail::shape_text(value) + ".");
         }
         const detail::StateScope scope;
         add(batch_sums(value.detach(), weight.detach()));
@@ -63,8 +65,7 @@ class MeanMetric {
     void update(const at::Tensor& value, double weight = 1.0) { update(value, scalar(weight, value)); }
     void update(double value, double weight = 1.0) { update(scalar(value), scalar(weight)); }
 
-    at::Tensor forward(const auto&... batch)
-        requires requires(MeanMetric& m) { m.update(batch...); }
+    at::Tensor forward(const auto&... batch) requires requires(MeanMetric& m) { m.update(batch...); }
     {
         MeanMetric alone(options_);
         alone.update(batch...);
@@ -72,11 +73,8 @@ class MeanMetric {
         add(alone.sums_);
         return alone.value();
     }
-    at::Tensor operator()(const auto&... batch)
-        requires requires(MeanMetric& m) { m.update(batch...); }
-    {
-        return forward(batch...);
-    }
+    at::Tensor operator()(const auto&... batch) requires requires(MeanMetric& m) { m.update(batch...); }
+    { return forward(batch...); }
 
     [[nodiscard]] at::Tensor compute() const {
         check();
@@ -87,7 +85,8 @@ class MeanMetric {
 
     void sync(CollectivePolicy auto& collective) {
         const detail::StateScope scope;
-        sums_ = collective.all_reduce((sums_.defined() ? sums_ : at::zeros({3}, at::kFloat)).clone(), ReduceOp::sum);
+        sums_ = collective.all_reduce((sums_.defined() ? sums_ : at::zeros({3}, at::kFloat)).clone(),
+                                      ReduceOp::sum);
     }
 
     [[nodiscard]] Dict state() const {
@@ -108,9 +107,12 @@ class MeanMetric {
     [[nodiscard]] const MeanMetricOptions& options() const { return options_; }
 
  private:
-    [[nodiscard]] static at::Tensor scalar(double number) { return at::scalar_tensor(number, at::kDouble).to(at::kFloat); }
+    [[nodiscard]] static at::Tensor scalar(double number) {
+        return at::scalar_tensor(number, at::kDouble).to(at::kFloat);
+    }
     [[nodiscard]] static at::Tensor scalar(double number, const at::Tensor& like) {
-        return at::scalar_tensor(number, like.options().dtype(like.scalar_type() == at::kDouble ? at::kDouble : at::kFloat));
+        return at::scalar_tensor(
+            number, like.options().dtype(like.scalar_type() == at::kDouble ? at::kDouble : at::kFloat));
     }
 
     /// [3]: the weighted sum, the sum of the weights, how many were nan
@@ -149,7 +151,8 @@ class MeanMetric {
             throw NonFiniteLoss("MeanMetric: " + std::to_string(count) +
                                 " values or weights were nan since the last reset.");
         }
-        std::fprintf(stderr, "lit: MeanMetric: %lld values or weights were nan and are left out of the mean.\n",
+        std::fprintf(stderr,
+                     "lit: MeanMetric: %lld values or weights were nan and are left out of the mean.\n",
                      static_cast<long long>(count));
     }
 

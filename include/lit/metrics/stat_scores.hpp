@@ -42,8 +42,8 @@ inline void check_classes(std::string_view who, std::int64_t num_classes, std::i
                           "{{.num_classes = 10}}.");
     }
     if (top_k < 1 || top_k > num_classes) {
-        throw ConfigError(std::string(who) + ": top_k = " + std::to_string(top_k) + ", expected 1 to num_classes (" +
-                          std::to_string(num_classes) + ").");
+        throw ConfigError(std::string(who) + ": top_k = " + std::to_string(top_k) +
+                          ", expected 1 to num_classes (" + std::to_string(num_classes) + ").");
     }
 }
 
@@ -61,13 +61,14 @@ struct StateScope {
     at::NoGradGuard no_grad;
 };
 
-/// Predicted and true classes of a batch, flat; what does not count is marked rather than removed, so that the host
-/// need not learn how much that is.
+/// Predicted and true classes of a batch, flat; what does not count is marked rather than removed, so that
+/// the host need not learn how much that is.
 struct Labels {
-    at::Tensor preds;    ///< int64 [n]
-    at::Tensor target;   ///< int64 [n]
-    at::Tensor keep;     ///< bool [n]; undefined: all
-    at::Tensor outside;  ///< int64 0-dim, how many labels were out of range; undefined where that is checked at once
+    at::Tensor preds;   ///< int64 [n]
+    at::Tensor target;  ///< int64 [n]
+    at::Tensor keep;    ///< bool [n]; undefined: all
+    at::Tensor
+        outside;  ///< int64 0-dim, how many labels were out of range; undefined where that is checked at once
 };
 
 /// Logits or probabilities [N, C, ...], or labels [N, ...], and targets [N, ...], as flat labels.
@@ -75,7 +76,8 @@ struct Labels {
                                       std::optional<std::int64_t> ignore_index, const at::Tensor& preds,
                                       const at::Tensor& target) {
     const auto refuse = [&](const std::string& reason) {
-        throw DataError(std::string(who) + ": " + reason + " Expected preds float [N, C, ...] or integer [N, ...] and " +
+        throw DataError(std::string(who) + ": " + reason +
+                        " Expected preds float [N, C, ...] or integer [N, ...] and " +
                         "target integer [N, ...] with C = " + std::to_string(num_classes) + ".");
     };
     if (!preds.defined() || !target.defined()) {
@@ -120,14 +122,15 @@ struct Labels {
     if (!scores) {
         inside.logical_and_(labels.preds.ge(0)).logical_and_(labels.preds.lt(num_classes));
     }
-    const at::Tensor bad = labels.keep.defined() ? inside.logical_not().logical_and_(labels.keep) : inside.logical_not();
+    const at::Tensor bad =
+        labels.keep.defined() ? inside.logical_not().logical_and_(labels.keep) : inside.logical_not();
     if (target.is_cpu()) {
         if (bad.any().item<bool>()) {
             const auto first = bad.nonzero()[0].item<std::int64_t>();
             refuse("label out of range: target " + std::to_string(labels.target[first].item<std::int64_t>()) +
                    ", prediction " + std::to_string(labels.preds[first].item<std::int64_t>()) + " at place " +
-                   std::to_string(first) + " of the batch. Classes count from 0; `ignore_index` leaves one value out. " +
-                   found);
+                   std::to_string(first) +
+                   " of the batch. Classes count from 0; `ignore_index` leaves one value out. " + found);
         }
     } else {
         labels.outside = bad.sum();
@@ -136,7 +139,8 @@ struct Labels {
     return labels;
 }
 
-/// Adds one to each bin that `index` names. The bins are changed in place unless a copy of the metric holds them too.
+/// Adds one to each bin that `index` names. The bins are changed in place unless a copy of the metric holds
+/// them too.
 inline void count_into(at::Tensor& bins, std::int64_t row, const at::Tensor& index) {
     if (bins.use_count() > 1) {
         bins = bins.clone();
@@ -160,8 +164,8 @@ class OutsideCount {
         if (const auto count = count_.item<std::int64_t>(); count > 0) {
             throw DataError(std::string(who) + ": " + std::to_string(count) +
                             " labels were out of range since the last reset. Expected 0 to " +
-                            std::to_string(num_classes - 1) + " (num_classes = " + std::to_string(num_classes) +
-                            "); `ignore_index` leaves one value out.");
+                            std::to_string(num_classes - 1) + " (num_classes = " +
+                            std::to_string(num_classes) + "); `ignore_index` leaves one value out.");
         }
     }
     void reset() { count_.reset(); }
@@ -178,7 +182,11 @@ class StatScores {
  public:
     StatScores(std::string_view who, std::int64_t num_classes, std::int64_t top_k, Average average,
                std::optional<std::int64_t> ignore_index)
-        : who_(who), num_classes_(num_classes), top_k_(top_k), average_(average), ignore_index_(ignore_index) {
+        : who_(who),
+          num_classes_(num_classes),
+          top_k_(top_k),
+          average_(average),
+          ignore_index_(ignore_index) {
         check_classes(who, num_classes, top_k);
     }
 
@@ -234,7 +242,8 @@ class StatScores {
     void sync(CollectivePolicy auto& collective) {
         check();
         const StateScope scope;
-        counts_ = collective.all_reduce((counts_.defined() ? counts_ : empty_counts(at::kCPU)).clone(), ReduceOp::sum);
+        counts_ = collective.all_reduce((counts_.defined() ? counts_ : empty_counts(at::kCPU)).clone(),
+                                        ReduceOp::sum);
     }
 
     /// [C], or [1] for `micro`
@@ -259,8 +268,9 @@ class StatScores {
         at::Tensor counts = empty_counts(tp.device());
         for (const at::Tensor* part : {&tp, &fp, &fn}) {
             if (part->numel() != visible()) {
-                throw CheckpointError(std::string(who_) + ": a saved state of " + std::to_string(part->numel()) +
-                                      " classes does not fit one of " + std::to_string(visible()) +
+                throw CheckpointError(std::string(who_) + ": a saved state of " +
+                                      std::to_string(part->numel()) + " classes does not fit one of " +
+                                      std::to_string(visible()) +
                                       ". Build the metric with the settings it was saved with.");
             }
         }
@@ -306,12 +316,15 @@ class StatScores {
         return at::zeros({3, bins()}, at::TensorOptions().dtype(at::kLong).device(device));
     }
     [[nodiscard]] at::Tensor row(std::int64_t index) const {
-        return (counts_.defined() ? counts_ : empty_counts(at::kCPU)).select(0, index).narrow(0, 0, visible());
+        return (counts_.defined() ? counts_ : empty_counts(at::kCPU))
+            .select(0, index)
+            .narrow(0, 0, visible());
     }
     void require_device(const at::Tensor& target) const {
         if (counts_.defined() && target.device() != counts_.device()) {
-            throw DataError(std::string(who_) + ": a batch on " + target.device().str() + " after batches on " +
-                            counts_.device().str() + ". Call reset() before another device.");
+            throw DataError(std::string(who_) + ": a batch on " + target.device().str() +
+                            " after batches on " + counts_.device().str() +
+                            ". Call reset() before another device.");
         }
     }
 

@@ -31,9 +31,11 @@ struct AdamSpec {
 
 }  // namespace detail
 
-/// Adam: a step scaled by running means of the gradient and of its square: `lit::Adam{parameters(), {.lr = 1e-3}}`.
+/// Adam: a step scaled by running means of the gradient and of its square:
+/// `lit::Adam{parameters(), {.lr = 1e-3}}`.
 ///
-/// Errors  ConfigError on construction: a setting out of range, no parameters, one that is given twice or no leaf.
+/// Errors  ConfigError on construction: a setting out of range, no parameters, one that is given twice or no
+///         leaf.
 /// Cost    one kernel call per step, device and type; `fused = false` some calls per parameter.
 /// Source  `torch.optim.Adam`, same names and defaults; bit-equal to it on the CPU with the same `fused`.
 ///         Complex parameters, sparse gradients, `foreach`, `capturable`, `differentiable` are not offered.

@@ -30,9 +30,11 @@ struct AdamWSpec {
 
 }  // namespace detail
 
-/// Adam with weight decay apart from the gradient: `lit::AdamW{parameters(), {.lr = 1e-3, .weight_decay = 0.01}}`.
+/// Adam with weight decay apart from the gradient:
+/// `lit::AdamW{parameters(), {.lr = 1e-3, .weight_decay = 0.01}}`.
 ///
-/// Errors  ConfigError on construction: a setting out of range, no parameters, one that is given twice or no leaf.
+/// Errors  ConfigError on construction: a setting out of range, no parameters, one that is given twice or no
+///         leaf.
 /// Cost    one kernel call per step, device and type; `fused = false` some calls per parameter.
 /// Source  `torch.optim.AdamW`, same names and defaults; bit-equal to it on the CPU with the same `fused`.
 ///         Complex parameters, sparse gradients, `foreach`, `capturable`, `differentiable` are not offered.

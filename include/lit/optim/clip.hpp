@@ -92,7 +92,8 @@ inline at::Tensor clip_grad_norm(std::span<const at::Tensor> parameters, double 
     const c10::AutoGradMode no_grad(false);
     const detail::GradientBuckets buckets = detail::gradients_of(parameters);
     at::Tensor norm = detail::total_norm(buckets);
-    // Python's `number / tensor` is a reciprocal and a product; the product by a clamped 1 spares a wait for the device.
+    // Python's `number / tensor` is a reciprocal and a product; the product by a clamped 1 spares a wait for
+    // the device.
     const at::Tensor factor = at::clamp(norm.add(1e-6).reciprocal().mul(max_norm), std::nullopt, 1.0);
     for (const auto& bucket : buckets) {
         const at::Device device = bucket.front().device();

@@ -21,11 +21,14 @@
 
 namespace lit {
 
-/// A scheduler and when it steps: `lit::LRSchedulerConfig{.scheduler = lit::StepLR{...}, .interval = lit::Interval::step}`.
+/// A scheduler and when it steps:
+/// `lit::LRSchedulerConfig{.scheduler = lit::StepLR{...}, .interval = lit::Interval::step}`.
 ///
 /// `scheduler` may be a scheduler, a `std::variant` of schedulers, or a `std::optional` of either.
-/// Errors  ConfigError when the run is set up: frequency < 1; a scheduler that needs a metric without a monitor.
-/// Source  Lightning's lr_scheduler dictionary, same defaults; `reduce_on_plateau` follows from the scheduler's type.
+/// Errors  ConfigError when the run is set up: frequency < 1; a scheduler that needs a metric without a
+///         monitor.
+/// Source  Lightning's lr_scheduler dictionary, same defaults; `reduce_on_plateau` follows from the
+///         scheduler's type.
 template <class Scheduler>
 struct LRSchedulerConfig {
     Scheduler scheduler;
@@ -37,7 +40,7 @@ struct LRSchedulerConfig {
 };
 
 /// An optimizer and its schedule, as `configure_optimizers()` returns it:
-/// `lit::OptimizerConfig{.optimizer = lit::AdamW{parameters(), {}}, .lr_scheduler = lit::StepLR{{.step_size = 10}}}`.
+/// `lit::OptimizerConfig{.optimizer = lit::AdamW{parameters()}, .lr_scheduler = lit::StepLR{{.step_size = 9}}}`.
 ///
 /// `optimizer` may be a `std::variant`; `lr_scheduler` a scheduler, an LRSchedulerConfig, a `std::variant` or
 /// `std::optional` of them, or a tuple or vector of several.
@@ -214,7 +217,8 @@ struct EntriesOf<std::vector<T>> {
 
 /// The optimizers of a run with their schedulers, owned, in the order in which they were returned.
 ///
-/// for_each_optimizer(fn)   fn(index, optimizer&); the index is a std::integral_constant unless they came in a vector.
+/// for_each_optimizer(fn)   fn(index, optimizer&); the index is a std::integral_constant unless they came in
+///                          a vector.
 /// for_each_scheduler(fn)   fn(slot&, optimizer&), an absent `std::optional` left out; see SchedulerSlot.
 /// Attaching the schedulers (their step 0) is part of the construction, as it is in Python.
 /// Errors  ConfigError: see LRSchedulerConfig.

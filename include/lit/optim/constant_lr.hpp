@@ -45,7 +45,8 @@ struct ConstantLRRule {
 
 /// Holds the rate at `factor` of itself for the first `total_iters` steps.
 ///
-/// Errors  ConfigError on construction: factor not in (0, 1] (Python allows 0, from which the rate never returns).
+/// Errors  ConfigError on construction: factor not in (0, 1] (Python allows 0, from which the rate never
+///         returns).
 /// Source  `torch.optim.lr_scheduler.ConstantLR`; rates are bit-equal to its recursive ones.
 class ConstantLR : public detail::EpochSchedule<detail::ConstantLRRule> {
  public:

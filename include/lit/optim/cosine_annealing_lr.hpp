@@ -53,7 +53,8 @@ struct CosineAnnealingLRRule {
 
 }  // namespace detail
 
-/// Lowers the rate along half a cosine over `t_max` steps, and raises it again after: `lit::CosineAnnealingLR{{.t_max = 100}}`.
+/// Lowers the rate along half a cosine over `t_max` steps, and raises it again after:
+/// `lit::CosineAnnealingLR{{.t_max = 100}}`.
 ///
 /// Errors  ConfigError on construction: t_max < 1.
 /// Source  `torch.optim.lr_scheduler.CosineAnnealingLR`; rates are bit-equal to its recursive ones.

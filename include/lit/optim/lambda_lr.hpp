@@ -16,7 +16,8 @@ namespace lit {
 
 namespace detail {
 
-/// A closure may be moved and copied but not assigned, so it is rebuilt in place; a rule has to be assignable.
+/// A closure may be moved and copied but not assigned, so it is rebuilt in place; a rule has to be
+/// assignable.
 template <class Fn>
 struct LambdaRule {
     static constexpr std::string_view name = "LambdaLR";
@@ -48,14 +49,15 @@ struct LambdaRule {
 
 }  // namespace detail
 
-/// The first rate times a function of the step: `lit::LambdaLR{[](std::int64_t epoch) { return std::pow(0.95, epoch); }}`.
+/// The first rate times a function of the step:
+/// `lit::LambdaLR{[](std::int64_t epoch) { return std::pow(0.95, epoch); }}`.
 ///
-/// One function serves all parameter groups; it is called with 0 when the schedule is attached, then with 1, 2, ...
+/// One function serves all parameter groups; it is called with 0 when the schedule is attached, then 1, 2, ...
 /// Source  `torch.optim.lr_scheduler.LambdaLR`. A list of functions, one per group, is not offered yet.
 template <class Fn>
-requires std::regular_invocable<const Fn&, std::int64_t> &&
-    std::convertible_to < std::invoke_result_t<const Fn&, std::int64_t>,
-double > class LambdaLR : public detail::EpochSchedule<detail::LambdaRule<Fn>> {
+    requires std::regular_invocable<const Fn&, std::int64_t> &&
+             std::convertible_to<std::invoke_result_t<const Fn&, std::int64_t>, double>
+class LambdaLR : public detail::EpochSchedule<detail::LambdaRule<Fn>> {
  public:
     explicit LambdaLR(Fn fn)
         : detail::EpochSchedule<detail::LambdaRule<Fn>>(detail::LambdaRule<Fn>(std::move(fn))) {}

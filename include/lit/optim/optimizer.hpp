@@ -26,17 +26,18 @@ concept ZeroesGradients = requires(O o) {
 
 /// Changes parameters by their gradients.
 ///
-/// step()             one update of every parameter that has a gradient; the others stay as they are, counters too.
+/// step()             one update of every parameter that has a gradient; the others stay as they are,
+///                    counters too.
 /// zero_grad(bool)    drops the gradients, or fills them with zeros when told `false`.
-/// Everything else (learning rates, state, parameters) goes through the free functions below, which also serve
-/// LibTorch's optimizers once `lit/optim/torch_optimizer.hpp` is included.
-/// Models             SGD, Adam, AdamW, NullOptimizer, every class derived from `torch::optim::Optimizer` whose step
-///                    needs no closure (all but LBFGS).
+/// Everything else (learning rates, state, parameters) goes through the free functions below, which also
+/// serve LibTorch's optimizers once `lit/optim/torch_optimizer.hpp` is included.
+/// Models             SGD, Adam, AdamW, NullOptimizer, every class derived from `torch::optim::Optimizer`
+///                    whose step needs no closure (all but LBFGS).
 template <class O>
 concept OptimizerPolicy = std::movable<O> && StepsParameters<O> && ZeroesGradients<O>;
 
-/// How the free functions reach into an optimizer. The primary template asks the optimizer's own members; specialise
-/// it for an optimizer that is not yours to change.
+/// How the free functions reach into an optimizer. The primary template asks the optimizer's own members;
+/// specialise it for an optimizer that is not yours to change.
 template <class O>
 struct OptimizerAccess {
     static std::size_t group_count(const O& o) { return o.group_count(); }
@@ -74,7 +75,8 @@ void set_learning_rate(O& optimizer, std::size_t group, double lr) {
     OptimizerAccess<O>::set_learning_rate(optimizer, group, lr);
 }
 
-/// The rate that the group had when a scheduler was attached (Python's `initial_lr`); the present one before that.
+/// The rate that the group had when a scheduler was attached (Python's `initial_lr`); the present one before
+/// that.
 template <OptimizerPolicy O>
 [[nodiscard]] double initial_learning_rate(const O& optimizer, std::size_t group = 0) {
     return OptimizerAccess<O>::initial_learning_rate(optimizer, group);
@@ -125,15 +127,18 @@ template <OptimizerPolicy O>
     return OptimizerAccess<O>::optimizer_name(optimizer);
 }
 
-/// What `Optimizer.state_dict()` of Python returns: the same keys in the same order, tensors shared, not copied.
+/// What `Optimizer.state_dict()` of Python returns: the same keys in the same order, tensors shared, not
+/// copied.
 template <OptimizerPolicy O>
 [[nodiscard]] Value optimizer_state(const O& optimizer) {
     return OptimizerAccess<O>::optimizer_state(optimizer);
 }
 
-/// Takes up a state that lit or Python wrote; tensors are copied to their parameter's device, type and layout.
+/// Takes up a state that lit or Python wrote; tensors are copied to their parameter's device, type and
+/// layout.
 ///
-/// Errors  CheckpointError that names the group and the parameter which do not fit; the optimizer is unchanged then.
+/// Errors  CheckpointError that names the group and the parameter which do not fit; the optimizer is
+///         unchanged then.
 template <OptimizerPolicy O>
 void load_optimizer_state(O& optimizer, const Value& state) {
     OptimizerAccess<O>::load_optimizer_state(optimizer, state);

@@ -14,7 +14,8 @@
 
 namespace lit {
 
-/// One of several optimizers, chosen at run time: what a `std::variant` returned by `configure_optimizers()` becomes.
+/// One of several optimizers, chosen at run time: what a `std::variant` returned by `configure_optimizers()`
+/// becomes.
 ///
 /// Cost    one branch per call.
 template <OptimizerPolicy... Os>

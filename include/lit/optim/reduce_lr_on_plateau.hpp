@@ -33,7 +33,8 @@ struct ReduceLROnPlateauOptions {
     double eps = 1e-8;  ///< smaller changes of the rate are not made
 };
 
-/// Lowers the rate once a metric has stopped improving: `lit::ReduceLROnPlateau{{.factor = 0.5, .patience = 3}}`.
+/// Lowers the rate once a metric has stopped improving:
+/// `lit::ReduceLROnPlateau{{.factor = 0.5, .patience = 3}}`.
 ///
 /// Counts  calls of `step(optimizer, metric)`; needs a `monitor` in its LRSchedulerConfig or OptimizerConfig.
 /// Errors  ConfigError on construction: factor >= 1.

@@ -40,8 +40,8 @@ concept ReportsLastLR = requires(const S s) {
 /// step(opt)          one more step of the schedule; with a second argument, the metric, if it NeedsMetric.
 /// state_dict()       what Python's scheduler of that name saves; load_state_dict() takes either's.
 /// last_lr()          one rate per parameter group, as set last.
-/// Models             StepLR, ExponentialLR, CosineAnnealingLR, LinearLR, ConstantLR, LambdaLR, ReduceLROnPlateau,
-///                    NoScheduler.
+/// Models             StepLR, ExponentialLR, CosineAnnealingLR, LinearLR, ConstantLR, LambdaLR,
+///                    ReduceLROnPlateau, NoScheduler.
 template <class S>
 concept LRSchedulerPolicy = std::movable<S> && AttachesToOptimizer<S> &&
     (StepsAlone<S> || NeedsMetric<S>)&&SavesSchedule<S>&& ReportsLastLR<S>;

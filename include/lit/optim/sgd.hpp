@@ -92,9 +92,11 @@ struct SGDAlgorithm {
 
 }  // namespace detail
 
-/// Stochastic gradient descent, with momentum if wanted: `lit::SGD{parameters(), {.lr = 0.1, .momentum = 0.9}}`.
+/// Stochastic gradient descent, with momentum if wanted:
+/// `lit::SGD{parameters(), {.lr = 0.1, .momentum = 0.9}}`.
 ///
-/// Errors  ConfigError on construction: a setting out of range, no parameters, one that is given twice or no leaf.
+/// Errors  ConfigError on construction: a setting out of range, no parameters, one that is given twice or no
+///         leaf.
 /// Cost    one kernel call per step, device and type; `fused = false` some calls per parameter.
 /// Source  `torch.optim.SGD`, same names and defaults; bit-equal to it on the CPU with the same `fused`.
 ///         Sparse gradients, `foreach` and `differentiable` are not offered.

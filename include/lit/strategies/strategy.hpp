@@ -9,6 +9,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <exception>
 
 namespace lit {
 
@@ -29,6 +30,13 @@ concept SynchronisesGradients = requires(S& s, const at::Tensor& loss, bool sync
     s.before_backward(loss, synchronise);
 };
 
+/// Optional: knows what an error of the backward pass means, and throws that in its place.
+template <class S>
+concept ExplainsErrors = requires(S& s, const std::exception& error) { s.explain(error); };
+/// Optional: has something to do before a module is evaluated.
+template <class S>
+concept PreparesEvaluation = requires(S& s) { s.before_evaluation(); };
+
 /// Where a run computes, and with whom.
 ///
 /// setup_environment()        once per process, before anything else: chooses the device, meets the other ranks.
@@ -39,6 +47,8 @@ concept SynchronisesGradients = requires(S& s, const at::Tensor& loss, bool sync
 ///                            gradients stay on their rank.
 /// before_backward(loss, sync) after the step, before the gradients are computed.
 /// teardown(module)           after the run; the module is on the CPU again.
+/// explain(error)             optional: throws what an error of the backward pass means, or returns.
+/// before_evaluation()        optional: before validation, test and the like begin.
 /// Errors  ConfigError for a device that is not there; DistributedError when a rank is missing.
 /// Models  SingleDevice, DDP.
 template <class S>

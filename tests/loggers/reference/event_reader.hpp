@@ -60,7 +60,10 @@ void each_field(std::string_view message, auto&& field) {
         const std::uint64_t key = varint();
         const int type = static_cast<int>(key & 7U);
         const std::uint64_t integer = type == 0 || type == 2 ? varint() : 0;
-        const std::size_t size = type == 0 ? 0 : type == 1 ? 8 : type == 5 ? 4 : static_cast<std::size_t>(integer);
+        const std::size_t size = type == 0   ? 0
+                                 : type == 1 ? 8
+                                 : type == 5 ? 4
+                                             : static_cast<std::size_t>(integer);
         if (size > message.size()) {
             throw std::runtime_error("a field is longer than its message");
         }
@@ -118,7 +121,8 @@ inline std::vector<Event> read_events(const std::filesystem::path& path) {
             throw std::runtime_error("a record is cut off");
         }
         const auto size = static_cast<std::size_t>(real_of<std::uint64_t>(rest));
-        if (real_of<std::uint32_t>(rest.substr(8)) != slow_masked_crc(rest.substr(0, 8)) || rest.size() < 16 + size) {
+        if (real_of<std::uint32_t>(rest.substr(8)) != slow_masked_crc(rest.substr(0, 8)) ||
+            rest.size() < 16 + size) {
             throw std::runtime_error("the length of a record is damaged");
         }
         const std::string_view record = rest.substr(12, size);

@@ -21,12 +21,14 @@ constexpr double tolerance = 1e-7;
 inline torch::Tensor scores(const std::vector<std::int64_t>& shape, std::int64_t shift = 0) {
     auto all = torch::empty(shape, torch::kFloat32);
     for (std::int64_t i = 0; i < all.numel(); ++i) {
-        all.data_ptr<float>()[i] = static_cast<float>(static_cast<double>((i * 7919 + 13 + shift) % 101) / 101);
+        all.data_ptr<float>()[i] =
+            static_cast<float>(static_cast<double>((i * 7919 + 13 + shift) % 101) / 101);
     }
     return all;
 }
 
-inline torch::Tensor targets(const std::vector<std::int64_t>& shape, std::int64_t classes, std::int64_t shift = 0) {
+inline torch::Tensor targets(const std::vector<std::int64_t>& shape, std::int64_t classes,
+                             std::int64_t shift = 0) {
     auto all = torch::empty(shape, torch::kInt64);
     for (std::int64_t i = 0; i < all.numel(); ++i) {
         const std::int64_t k = i + shift;

@@ -54,8 +54,8 @@ struct LoadedGroup {
 
 /// One parameter group with its state, and the lists that its kernels are called with.
 ///
-/// Each parameter has a step tensor of its own, as in Python: a shared one would be advanced once per parameter by a
-/// Python that loads it.
+/// Each parameter has a step tensor of its own, as in Python: a shared one would be advanced once per
+/// parameter by a Python that loads it.
 template <class Algorithm>
 class GroupState {
  public:
@@ -233,8 +233,8 @@ class GroupState {
         }
     }
 
-    /// Collects the gradients; false when there are none. The other lists are rebuilt only when another set of
-    /// parameters has gradients than in the step before.
+    /// Collects the gradients; false when there are none. The other lists are rebuilt only when another set
+    /// of parameters has gradients than in the step before.
     bool gather(Bucket& bucket) {
         auto& grads = bucket.lists.grads;
         grads.clear();

@@ -23,13 +23,15 @@
 
 namespace lit::detail {
 
-/// Everything about an optimizer but its arithmetic: groups, gradients, lists for the kernels, Python's state dict.
+/// Everything about an optimizer but its arithmetic: groups, gradients, lists for the kernels, Python's state
+/// dict.
 ///
-/// An `Algorithm` gives `Options`, `name`, `state_names`, `counts_steps`, `first_step_differs`, `check(options)`,
-/// `keeps(options, k)`, `pack(options)`, `unpack(options, dict)`, `momentum(options)`, `fused(options, lists, first)`
-/// and `plain(options, update)`.
+/// An `Algorithm` gives `Options`, `name`, `state_names`, `counts_steps`, `first_step_differs`,
+/// `check(options)`, `keeps(options, k)`, `pack(options)`, `unpack(options, dict)`, `momentum(options)`,
+/// `fused(options, lists, first)` and `plain(options, update)`.
 ///
-/// Cost    a step in steady state copies the gradients' handles into vectors that are kept, and allocates nothing.
+/// Cost    a step in steady state copies the gradients' handles into vectors that are kept, and allocates
+///         nothing.
 template <class Algorithm>
 class GroupedOptimizer {
  public:

@@ -11,7 +11,8 @@
 #include <string_view>
 #include <utility>
 
-/// How the settings of a parameter group go to and from Python's dict. A key that the file lacks keeps its value.
+/// How the settings of a parameter group go to and from Python's dict. A key that the file lacks keeps its
+/// value.
 namespace lit::detail {
 
 inline double number_of(const Value& value) {

@@ -68,7 +68,8 @@ struct SchedulerSlot {
     void load_state_dict(const Value& state) { scheduler.load_state_dict(state); }
     [[nodiscard]] std::vector<double> last_lr() const { return scheduler.last_lr(); }
 
-    /// Errors  ConfigError: frequency < 1; a metric is needed and no monitor named (`automatic` optimization only).
+    /// Errors  ConfigError: frequency < 1; a metric is needed and no monitor named (`automatic` optimization
+    ///         only).
     void check(bool automatic) const {
         if (frequency < 1) {
             throw ConfigError("LRSchedulerConfig: frequency is " + std::to_string(frequency) +

@@ -23,8 +23,8 @@
 
 /// How settings and state of LibTorch's own optimizers are spelt in Python's `state_dict`.
 ///
-/// `settings(options, visit)` and `states(state, visit)` name the members in Python's order, for reading and writing
-/// alike; a `Fixed` is a key that Python has and LibTorch has not.
+/// `settings(options, visit)` and `states(state, visit)` name the members in Python's order, for reading and
+/// writing alike; a `Fixed` is a key that Python has and LibTorch has not.
 namespace lit::detail {
 
 struct Fixed {

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: lit: configure_optimizers() returned something that is no optimizer. Expected an optimizer
+#include <lit/optim/configuration.hpp>
+#include <lit/optim/linear_lr.hpp>
+#include <lit/optim/sgd.hpp>
+
+#include <tuple>
+#include <utility>
+#include <vector>
+
+int main() {
+    lit::SGD optimizer{std::vector<at::Tensor>{}, {}};
+#ifdef LIT_GOOD
+    auto configured = lit::detail::configure(
+        lit::OptimizerConfig{.optimizer = std::move(optimizer), .lr_scheduler = lit::LinearLR{}});
+#else
+    auto configured = lit::detail::configure(std::tuple{std::move(optimizer), lit::LinearLR{}});
+#endif
+}
