@@ -52,8 +52,7 @@ int run(const fashion::Options& options) {
          .limit_train_batches = options.limit_batches > 0 ? lit::Limit(options.limit_batches) : lit::Limit(1.0),
          .default_root_dir = options.out},
         Precision{},
-        lit::ModelCheckpoint<"val_acc">{{.filename = "{epoch}-{val_acc:.4f}", .save_last = lit::SaveLast::copy,
-                                         .mode = lit::Mode::maximize}},
+        lit::ModelCheckpoint<"val_acc">{{.filename = "{epoch}-{val_acc:.4f}", .mode = lit::Mode::maximize, .save_last = true}},
         lit::EarlyStopping<"val_loss">{{.patience = 5}}, lit::LearningRateMonitor{});
     using Checkpoint = lit::ModelCheckpoint<"val_acc">;
 

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// Before doctest: these headers use the LOG of c10, which is gone behind it.
+#include <torch/nn/module.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/linear.h>
+
 #include "support/doctest.hpp"
 
 #include "checkpoint/support.hpp"
@@ -9,9 +14,6 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
-#include <torch/nn/module.h>
-#include <torch/nn/modules/batchnorm.h>
-#include <torch/nn/modules/linear.h>
 
 #include <string>
 #include <vector>

@@ -298,7 +298,6 @@ struct Net : lit::Module<Net<Automatic>> {
         note("on_predict_batch_end", batch_idx);
     }
     void on_predict_model_eval() { note("on_predict_model_eval"), this->eval(); }
-    void on_predict_model_train() { note("on_predict_model_train"), this->train(); }
     lit::Example on_before_batch_transfer(const lit::Example& batch) { return note("on_before_batch_transfer"), batch; }
     lit::Example transfer_batch_to_device(const lit::Example& batch, const torch::Device& device) {
         note("transfer_batch_to_device");
@@ -554,7 +553,7 @@ std::optional<Checkpoint> checkpoint(const Json& callbacks, const fs::path& root
     options.filename = c.value("filename", "");
     options.auto_insert_metric_name = c.value("auto_insert_metric_name", true);
     if (c.contains("save_last")) {
-        options.save_last = c["save_last"].get<bool>() ? lit::SaveLast::copy : lit::SaveLast::no;
+        options.save_last = c["save_last"].get<bool>();
     }
     if (c.contains("every_n_epochs")) {
         options.every_n_epochs = c["every_n_epochs"].get<std::int64_t>();

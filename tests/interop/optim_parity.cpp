@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C++ half of optim_parity.py: trains the same small network from the same weights on the same batches
-// with each optimizer, and writes the losses and the final weights as raw floats, one file per case, and the
+// with each optimizer, in lit::Trainer, and writes the losses and the final weights as raw floats, one file per case, and the
 // states as text.
 //     optim_parity FOLDER    reads FOLDER/weights.bin and FOLDER/batches.bin;
 //                            writes FOLDER/<case>.lit.bin, .lit.txt, .lit.state.txt
+#include <lit/callbacks/gradient_accumulation.hpp>
+#include <lit/callbacks/gradient_clip.hpp>
 #include <lit/core/value.hpp>
+#include <lit/module/module.hpp>
 #include <lit/optim/adam.hpp>
 #include <lit/optim/adamw.hpp>
 #include <lit/optim/clip.hpp>
@@ -16,34 +19,31 @@
 #include <lit/optim/reduce_lr_on_plateau.hpp>
 #include <lit/optim/sgd.hpp>
 #include <lit/optim/step_lr.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
 
 #include <ATen/Parallel.h>
 #include <torch/nn/functional/loss.h>
-#include <torch/nn/module.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/types.h>
 
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 namespace {
 
 constexpr int steps = 200;
 constexpr int batches = 16;
-
-struct MLP : torch::nn::Module {
-    torch::nn::Linear first = register_module("first", torch::nn::Linear(32, 64));
-    torch::nn::Linear second = register_module("second", torch::nn::Linear(64, 48));
-    torch::nn::Linear third = register_module("third", torch::nn::Linear(48, 10));
-    torch::Tensor forward(const torch::Tensor& x) {
-        return third(torch::tanh(second(torch::relu(first(x)))));
-    }
-};
 
 std::vector<float> read(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
@@ -72,7 +72,7 @@ Data read_data(const std::string& folder) {
     return data;
 }
 
-void set_weights(MLP& model, const std::vector<float>& weights) {
+void set_weights(torch::nn::Module& model, const std::vector<float>& weights) {
     torch::NoGradGuard no_grad;
     const float* next = weights.data();
     for (torch::Tensor& p : model.parameters()) {
@@ -138,34 +138,66 @@ void write(const std::string& path, const std::string& text) {
 
 enum class Clip { none, norm, value };
 
-/// The loop, to be exchanged for a trainer: `accumulate` micro-batches per step, loss divided by their
-/// number.
-template <class MakeOptimizer>
-void train(const std::string& folder, const Data& data, const std::string& name, MakeOptimizer make,
-           int accumulate, Clip clip) {
-    MLP model;
-    set_weights(model, data.weights);
-    auto optimizer = make(model.parameters());
-    std::vector<float> out;
-    for (int step = 0, batch = 0; step < steps; ++step) {
-        optimizer.zero_grad();
-        for (int micro = 0; micro < accumulate; ++micro, ++batch) {
-            const auto i = static_cast<std::size_t>(batch % batches);
-            torch::Tensor loss = torch::nn::functional::cross_entropy(model.forward(data.x[i]), data.y[i]);
-            out.push_back(loss.item<float>());
-            if (accumulate > 1) {
-                loss = loss / accumulate;
-            }
-            loss.backward();
-        }
-        if (clip == Clip::norm) {
-            out.push_back(lit::clip_grad_norm(optimizer, 0.1).template item<float>());
-        } else if (clip == Clip::value) {
-            lit::clip_grad_value(optimizer, 0.01);
-        }
-        optimizer.step();
+using Parameters = std::vector<at::Tensor>;
+using Optimizer = std::variant<lit::SGD, lit::Adam, lit::AdamW>;
+using MakeOptimizer = std::function<Optimizer(Parameters)>;
+
+/// The network in lit::Trainer, writing down each loss and, where gradients are clipped by norm, each norm.
+struct Net : lit::Module<Net> {
+    Net(MakeOptimizer make, bool norms) : make(std::move(make)), norms(norms) {
+        first = register_module("first", torch::nn::Linear(32, 64));
+        second = register_module("second", torch::nn::Linear(64, 48));
+        third = register_module("third", torch::nn::Linear(48, 10));
     }
-    write(folder + "/" + name + ".lit.state.txt", show(lit::optimizer_state(optimizer)));
+    torch::Tensor training_step(const lit::Example& batch) {
+        const auto y = third(torch::tanh(second(torch::relu(first(batch.data)))));
+        auto loss = torch::nn::functional::cross_entropy(y, batch.target);
+        out.push_back(loss.item<float>());
+        return loss;
+    }
+    void on_before_optimizer_step() {
+        if (norms) {
+            const Parameters all = parameters();
+            out.push_back(lit::grad_norm(all).item<float>());
+        }
+    }
+    void on_train_end(auto& trainer) {
+        trainer.for_each_optimizer([&](auto, auto& optimizer) { state = show(lit::optimizer_state(optimizer)); });
+    }
+    auto configure_optimizers() { return make(parameters()); }
+
+    MakeOptimizer make;
+    bool norms;
+    torch::nn::Linear first{nullptr}, second{nullptr}, third{nullptr};
+    std::vector<float> out;
+    std::string state;
+};
+
+/// `accumulate` micro-batches per step, loss divided by their number; gradients clipped or not.
+void train(const std::string& folder, const Data& data, const std::string& name, const MakeOptimizer& make,
+           int accumulate, Clip clip) {
+    Net model(make, clip == Clip::norm);
+    set_weights(model, data.weights);
+    std::vector<lit::Example> loader;
+    for (int batch = 0; batch < steps * accumulate; ++batch) {
+        const auto i = static_cast<std::size_t>(batch % batches);
+        loader.emplace_back(data.x[i], data.y[i]);
+    }
+    std::optional<lit::GradientAccumulation> accumulation;
+    if (accumulate > 1) {
+        accumulation.emplace(accumulate);
+    }
+    std::optional<lit::GradientClip> clipping;
+    if (clip != Clip::none) {
+        clipping.emplace(clip == Clip::norm ? 0.1 : 0.01,
+                         clip == Clip::norm ? lit::ClipAlgorithm::norm : lit::ClipAlgorithm::value);
+    }
+    lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
+                         lit::TrainerOptions{.max_epochs = 1}, accumulation, clipping};
+    trainer.fit(model, loader);
+
+    write(folder + "/" + name + ".lit.state.txt", model.state);
+    std::vector<float> out = std::move(model.out);
     for (const torch::Tensor& p : model.parameters()) {
         const torch::Tensor flat = p.detach().contiguous();
         out.insert(out.end(), flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel());
@@ -206,7 +238,6 @@ int main(int argc, char** argv) {
     at::set_num_threads(1);
     const std::string folder = argv[1];
     const Data data = read_data(folder);
-    using Parameters = std::vector<at::Tensor>;
     for (const bool fused : {true, false}) {
         struct Mode {
             std::string_view name;
@@ -216,24 +247,24 @@ int main(int argc, char** argv) {
         for (const Mode& mode : {Mode{"plain", 1, Clip::none}, Mode{"accumulate", 4, Clip::none},
                                  Mode{"clip_norm", 1, Clip::norm}, Mode{"clip_value", 1, Clip::value},
                                  Mode{"accumulate_clip_norm", 3, Clip::norm}}) {
-            const auto run = [&](const std::string& name, auto make) {
+            const auto run = [&](const std::string& name, const MakeOptimizer& make) {
                 train(folder, data, name + (fused ? ".fused." : ".default.") + std::string(mode.name), make,
                       mode.accumulate, mode.clip);
             };
-            run("sgd", [&](Parameters p) { return lit::SGD{p, {.lr = 0.1, .fused = fused}}; });
-            run("sgd_momentum", [&](Parameters p) {
+            run("sgd", [&](Parameters p) -> Optimizer { return lit::SGD{p, {.lr = 0.1, .fused = fused}}; });
+            run("sgd_momentum", [&](Parameters p) -> Optimizer {
                 return lit::SGD{p, {.lr = 0.05, .momentum = 0.9, .fused = fused}};
             });
-            run("sgd_nesterov", [&](Parameters p) {
+            run("sgd_nesterov", [&](Parameters p) -> Optimizer {
                 return lit::SGD{
                     p, {.lr = 0.05, .momentum = 0.9, .weight_decay = 1e-3, .nesterov = true, .fused = fused}};
             });
-            run("sgd_dampening", [&](Parameters p) {
+            run("sgd_dampening", [&](Parameters p) -> Optimizer {
                 return lit::SGD{
                     p, {.lr = 0.05, .momentum = 0.9, .dampening = 0.3, .weight_decay = 1e-3, .fused = fused}};
             });
-            run("adam", [&](Parameters p) { return lit::Adam{p, {.lr = 3e-3, .fused = fused}}; });
-            run("adam_decay_amsgrad", [&](Parameters p) {
+            run("adam", [&](Parameters p) -> Optimizer { return lit::Adam{p, {.lr = 3e-3, .fused = fused}}; });
+            run("adam_decay_amsgrad", [&](Parameters p) -> Optimizer {
                 return lit::Adam{p,
                                  {.lr = 3e-3,
                                   .betas = {0.8, 0.99},
@@ -241,11 +272,11 @@ int main(int argc, char** argv) {
                                   .amsgrad = true,
                                   .fused = fused}};
             });
-            run("adamw", [&](Parameters p) { return lit::AdamW{p, {.lr = 3e-3, .fused = fused}}; });
-            run("adamw_amsgrad", [&](Parameters p) {
+            run("adamw", [&](Parameters p) -> Optimizer { return lit::AdamW{p, {.lr = 3e-3, .fused = fused}}; });
+            run("adamw_amsgrad", [&](Parameters p) -> Optimizer {
                 return lit::AdamW{p, {.lr = 3e-3, .weight_decay = 0.1, .amsgrad = true, .fused = fused}};
             });
-            run("adamw_maximize", [&](Parameters p) {
+            run("adamw_maximize", [&](Parameters p) -> Optimizer {
                 return lit::AdamW{p, {.lr = 1e-4, .maximize = true, .fused = fused}};
             });
         }

@@ -43,7 +43,8 @@ namespace lit {
 ///         file cannot be written: what stood there before stays.
 /// Cost    a step on which nothing is due costs a comparison; a save reads the values that its name shows, and waits
 ///         until the file is on the disk.
-/// Source  Lightning `ModelCheckpoint`, same files, names and state. In fast_dev_run Lightning still writes last.ckpt.
+/// Source  Lightning `ModelCheckpoint`, same files, names and state; `save_last` writes at the end even of a
+///         fast_dev_run, as there.
 template <FixedString Monitor = "">
 class ModelCheckpoint {
  public:
@@ -92,18 +93,27 @@ class ModelCheckpoint {
         const bool step_due = every_n_train_steps_ >= 1 && trainer.global_step() % every_n_train_steps_ == 0;
         if constexpr (!automatic) {
             // As in Lightning: by hand only steps count, and a due validation is not waited for.
-            if (step_due && !skips(trainer)) {
-                save_unless_missing(trainer);
+            if (!step_due || skips(trainer)) {
+                return;
             }
-        } else if (step_due | time_due(trainer)) {
-            if (!monitor_.empty() && before_validation(trainer)) {
+            if (is_missing(trainer)) {
                 waits_for_validation_ = true;
-            } else if (skips(trainer)) {
-                waits_for_validation_ = waits_for_validation_ || is_missing(trainer);
-            } else {
-                save_unless_missing(trainer);
+                return;
+            }
+        } else {
+            if (!step_due && !time_due(trainer)) {
+                return;
+            }
+            if (before_validation(trainer)) {
+                waits_for_validation_ = true;
+                return;
+            }
+            if (skips(trainer)) {
+                return;
             }
         }
+        save_top_k(trainer);
+        save_last(trainer);
     }
     void on_train_epoch_end(auto& trainer, auto& /*module*/) {
         if (!skips(trainer) && saves_on_train_epoch_end(trainer)) {
@@ -124,7 +134,8 @@ class ModelCheckpoint {
         }
     }
     void on_train_end(auto& trainer, auto& /*module*/) {
-        if (last_saved_.empty() && !trainer.fast_dev_run()) {
+        // In a fast_dev_run too: Lightning writes this one file even then.
+        if (last_saved_.empty()) {
             save_last(trainer);
         }
     }
@@ -221,6 +232,9 @@ class ModelCheckpoint {
     }
     /// Whether the monitor is not there yet, or a validation that renews it follows on this batch.
     [[nodiscard]] bool before_validation(auto& trainer) {
+        if (monitor_.empty()) {
+            return false;
+        }
         if (is_missing(trainer)) {
             return true;
         }
@@ -234,14 +248,6 @@ class ModelCheckpoint {
 
     // --- what ---
 
-    void save_unless_missing(auto& trainer) {
-        if (is_missing(trainer)) {
-            waits_for_validation_ = true;
-            return;
-        }
-        save_top_k(trainer);
-        save_last(trainer);
-    }
     void save_for_epoch(auto& trainer) {
         if (every_n_epochs_ >= 1 && (trainer.current_epoch() + 1) % every_n_epochs_ == 0) {
             save_top_k(trainer);

@@ -208,7 +208,7 @@ class ProcessGroupCollective {
         }
         std::vector<at::Tensor> tensors{at::scalar_tensor(static_cast<std::int64_t>(value.size()), at::kLong)};
         broadcast_in_place(tensors, root);
-        value.resize(static_cast<std::size_t>(*tensors[0].const_data_ptr<std::int64_t>()));
+        value.resize(static_cast<std::size_t>(*static_cast<const std::int64_t*>(tensors[0].const_data_ptr())));
         if (value.empty()) {
             return value;
         }

@@ -77,7 +77,6 @@ enum class Logging : std::uint8_t {
       "(trainer, module, outputs, batch, batch_idx, dataloader_idx)")                                                  \
     X(test_step, batch, "(batch, batch_idx, dataloader_idx)", "-")                                                     \
     X(on_predict_model_eval, forbidden, "()", "-")                                                                     \
-    X(on_predict_model_train, forbidden, "()", "-")                                                                    \
     X(on_predict_start, forbidden, "()", "(trainer, module)")                                                          \
     X(on_predict_end, forbidden, "()", "(trainer, module)")                                                            \
     X(on_predict_epoch_start, forbidden, "()", "(trainer, module)")                                                    \

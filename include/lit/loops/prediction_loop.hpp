@@ -100,11 +100,7 @@ class PredictionLoop {
         });
         call_all<hooks::on_predict_epoch_end>(run_);
         call_all<hooks::on_predict_end>(run_);
-        if constexpr (module_listens<hooks::on_predict_model_train, Run>) {
-            call_module<hooks::on_predict_model_train>(run_);
-        } else {
-            modes_.restore(run_.module());
-        }
+        modes_.restore(run_.module());
         return predictions;
     }
 

@@ -281,6 +281,7 @@ class Run {
         if (algorithm == ClipAlgorithm::norm) {
             clip_grad_norm(detail::raw_optimizer(optimizer), *value);
         } else {
+            refuse_nothing_to_clip(detail::raw_optimizer(optimizer));
             clip_grad_value(detail::raw_optimizer(optimizer), *value);
         }
     }
@@ -370,6 +371,20 @@ class Run {
     void warn(const std::string& text) const { print("lit: warning: " + text); }
 
  private:
+    // PyTorch refuses to clip an empty list of gradients by value, and so a step without a loss ends the run there.
+    template <class Optimizer>
+    void refuse_nothing_to_clip(const Optimizer& optimizer) const {
+        for (std::size_t group = 0; group < group_count(optimizer); ++group) {
+            for (const at::Tensor& parameter : parameters_of(optimizer, group)) {
+                if (parameter.grad().defined()) {
+                    return;
+                }
+            }
+        }
+        throw Error("GradientClip: no parameter has a gradient to clip by value at epoch " +
+                    std::to_string(current_epoch()) + ", global step " + std::to_string(global_step()) +
+                    ". Return a loss from training_step, or clip by norm.");
+    }
     [[nodiscard]] double metric_or_throw(MetricId id) {
         if (const auto value = find_metric(id)) {
             return *value;

@@ -213,7 +213,7 @@ class DDP {
         const std::string first = collective().broadcast(mine, 0);
         const at::Tensor differs =
             collective().all_gather(at::scalar_tensor(static_cast<std::int64_t>(mine != first), at::kLong));
-        const auto* flags = differs.const_data_ptr<std::int64_t>();
+        const auto* flags = static_cast<const std::int64_t*>(differs.const_data_ptr());
         const auto world_size = static_cast<std::size_t>(collective().world_size());
         const std::size_t other = static_cast<std::size_t>(std::find(flags, flags + world_size, 1) - flags);
         if (other == world_size) {

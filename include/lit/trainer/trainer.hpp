@@ -250,8 +250,11 @@ class Trainer {
     TrainerOptions begin(Stage stage) {
         parts_.options.check();
         parts_.state.stage = stage;
-        parts_.state.should_stop = false;
-        parts_.state.stop_reason.clear();
+        // Only a fit takes back an earlier wish to stop, as in Lightning: an evaluation after it leaves it readable.
+        if (stage == Stage::fit) {
+            parts_.state.should_stop = false;
+            parts_.state.stop_reason.clear();
+        }
         return parts_.options.resolved();
     }
 

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/collectives/process_group.hpp>
+
+#include <c10/util/intrusive_ptr.h>
+#include <torch/csrc/distributed/c10d/HashStore.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <thread>
+#include <vector>
+
+namespace lit::testing {
+
+/// Runs `f(collective)` on `world_size` threads, the ranks of one group. What a rank throws is in its place of the
+/// result; a rank that throws leaves the group, which the others hear of.
+template <class F>
+std::vector<std::exception_ptr> run_thread_ranks(std::int64_t world_size, F&& f, ProcessGroupOptions options = {}) {
+    const auto store = c10::make_intrusive<c10d::HashStore>();
+    std::vector<std::exception_ptr> errors(static_cast<std::size_t>(world_size));
+    std::vector<std::thread> threads;
+    for (std::int64_t rank = 0; rank < world_size; ++rank) {
+        threads.emplace_back([&, rank] {
+            try {
+                ProcessGroupCollective collective(store, rank, world_size, options);
+                f(collective);
+            } catch (...) {
+                errors[static_cast<std::size_t>(rank)] = std::current_exception();
+            }
+        });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    return errors;
+}
+
+inline void rethrow_first(const std::vector<std::exception_ptr>& errors) {
+    for (const std::exception_ptr& error : errors) {
+        if (error) {
+            std::rethrow_exception(error);
+        }
+    }
+}
+
+}  // namespace lit::testing

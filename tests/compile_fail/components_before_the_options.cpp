@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: lit: 
+#include <lit/callbacks/gradient_clip.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
+
+int main() {
+#ifdef LIT_GOOD
+    const lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{}, lit::GradientClip{1.0}};
+#else
+    const lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::GradientClip{1.0}, lit::TrainerOptions{}};
+#endif
+}

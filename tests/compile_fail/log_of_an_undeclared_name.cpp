@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: lit: log: this name is not in the module's Logs
+#include <lit/module/module.hpp>
+
+struct Net : lit::Module<Net> {
+    using Logs = lit::Logs<"train_loss">;
+    void training_step() {
+#ifdef LIT_GOOD
+        log<"train_loss">(1.0);
+#else
+        log<"trian_loss">(1.0);
+#endif
+    }
+};
+
+int main() {
+    Net net;
+    net.training_step();
+}
