@@ -21,8 +21,8 @@ void write_predictions(const std::filesystem::path& path, const std::vector<std:
     std::int64_t image = 0;
     for (const torch::Tensor& batch : predictions.at(0)) {
         for (std::int64_t i = 0; i < batch.size(0); ++i, ++image) {
-            file << image << ',' << lit::FashionMNIST::classes.at(target[image].item<std::size_t>()) << ','
-                 << lit::FashionMNIST::classes.at(batch[i].item<std::size_t>()) << '\n';
+            file << image << ',' << lit::FashionMNIST::classes.at(static_cast<std::size_t>(target[image].item<std::int64_t>())) << ','
+                 << lit::FashionMNIST::classes.at(static_cast<std::size_t>(batch[i].item<std::int64_t>())) << '\n';
         }
     }
     if (!file.flush()) {

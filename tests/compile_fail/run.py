@@ -93,7 +93,7 @@ def main():
             print(f"FAILED {name}: " + "\n    ".join(wrong.splitlines()[:25]), flush=True)
         else:
             passed.known[name] = key
-    passed.save()
+            passed.save()
     print(f"compile_fail, {compiler}: {len(files) - failures} passed, {failures} failed ({time.monotonic() - started:.0f} s)")
     return 1 if failures else 0
 

@@ -61,7 +61,7 @@ for name, key, output in compiling.in_parallel(check, headers):
         print(f"FAILED {name}\n" + "\n".join(output.splitlines()[:30]), flush=True)
     else:
         passed.known[name] = key
-passed.save()
+        passed.save()  # each at once, so that an interrupted run goes on where it was
 print(f"headers alone, {compiler_version}: {len(headers) - len(failed)} passed, {len(failed)} failed "
       f"({fresh} compiled, {time.monotonic() - started:.0f} s)")
 for name in failed:

@@ -9,5 +9,4 @@
 #undef CHECK_LE
 #undef CHECK_GT
 #undef CHECK_GE
-#undef LOG
 #include <doctest/doctest.h>

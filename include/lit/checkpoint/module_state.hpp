@@ -58,7 +58,7 @@ inline std::string listed(const std::vector<std::string>& names, std::string_vie
     return text;
 }
 
-inline std::string shape_text(const at::Tensor& tensor) {
+inline std::string sizes_text(const at::Tensor& tensor) {
     std::ostringstream out;
     out << tensor.sizes();
     return out.str();
@@ -111,8 +111,8 @@ inline LoadReport load_module_state(torch::nn::Module& module, const Dict& state
         } else if (target.dim() == 0 && source->dim() == 1 && source->size(0) == 1) {
             copies.emplace_back(target, source->select(0, 0));
         } else {
-            misfits.push_back(name + ": found " + detail::shape_text(*source) + ", expected " +
-                              detail::shape_text(target));
+            misfits.push_back(name + ": found " + detail::sizes_text(*source) + ", expected " +
+                              detail::sizes_text(target));
         }
     }
     std::unordered_map<std::string_view, bool> known;

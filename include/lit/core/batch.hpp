@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/reflection.hpp>
+
 #include <torch/data/example.h>
 
 #include <ATen/core/Tensor.h>
@@ -53,85 +55,6 @@ concept BatchRange = requires(T& t) {
 template <class T>
 using element_t = std::remove_cvref_t<decltype(*std::declval<T&>().begin())>;
 
-/// Stands for any member in a trial initialisation of the aggregate `Whole`; not for a base of it.
-template <class Whole>
-struct AnyField {
-    template <class Field>
-        requires(!std::is_base_of_v<Field, Whole>)
-    operator Field() const {
-        std::terminate();
-    }  // NOLINT(google-explicit-constructor): never called
-};
-
-/// Stands for a base class of the aggregate `Whole` and for nothing else.
-template <class Whole>
-struct AnyBase {
-    template <class Base>
-        requires(std::is_base_of_v<Base, Whole> && !std::same_as<Base, Whole>)
-    operator Base() const {
-        std::terminate();
-    }  // NOLINT(google-explicit-constructor): never called
-};
-
-template <class T, std::size_t... I>
-consteval bool takes_fields(std::index_sequence<I...> /*fields*/) {
-    return requires { T{(static_cast<void>(I), AnyField<T>{})...}; };
-}
-
-/// Number of members of an aggregate, 0 where they cannot be taken apart (a base class, more than 12).
-template <class T, std::size_t N = 13>
-consteval std::size_t field_count() {
-    if constexpr (N == 0 || requires { T{AnyBase<T>{}}; }) {
-        return 0;
-    } else if constexpr (takes_fields<T>(std::make_index_sequence<N>{})) {
-        return N < 13 ? N : 0;
-    } else {
-        return field_count<T, N - 1>();
-    }
-}
-
-template <class T>
-constexpr auto tie_fields(T& value) {
-    constexpr std::size_t count = field_count<std::remove_cv_t<T>>();
-    if constexpr (count == 1) {
-        auto& [a] = value;
-        return std::tie(a);
-    } else if constexpr (count == 2) {
-        auto& [a, b] = value;
-        return std::tie(a, b);
-    } else if constexpr (count == 3) {
-        auto& [a, b, c] = value;
-        return std::tie(a, b, c);
-    } else if constexpr (count == 4) {
-        auto& [a, b, c, d] = value;
-        return std::tie(a, b, c, d);
-    } else if constexpr (count == 5) {
-        auto& [a, b, c, d, e] = value;
-        return std::tie(a, b, c, d, e);
-    } else if constexpr (count == 6) {
-        auto& [a, b, c, d, e, f] = value;
-        return std::tie(a, b, c, d, e, f);
-    } else if constexpr (count == 7) {
-        auto& [a, b, c, d, e, f, g] = value;
-        return std::tie(a, b, c, d, e, f, g);
-    } else if constexpr (count == 8) {
-        auto& [a, b, c, d, e, f, g, h] = value;
-        return std::tie(a, b, c, d, e, f, g, h);
-    } else if constexpr (count == 9) {
-        auto& [a, b, c, d, e, f, g, h, i] = value;
-        return std::tie(a, b, c, d, e, f, g, h, i);
-    } else if constexpr (count == 10) {
-        auto& [a, b, c, d, e, f, g, h, i, j] = value;
-        return std::tie(a, b, c, d, e, f, g, h, i, j);
-    } else if constexpr (count == 11) {
-        auto& [a, b, c, d, e, f, g, h, i, j, k] = value;
-        return std::tie(a, b, c, d, e, f, g, h, i, j, k);
-    } else if constexpr (count == 12) {
-        auto& [a, b, c, d, e, f, g, h, i, j, k, l] = value;
-        return std::tie(a, b, c, d, e, f, g, h, i, j, k, l);
-    }
-}
-
 template <class T>
 consteval BatchKind batch_kind() {
     if constexpr (std::same_as<T, at::Tensor>) {
@@ -156,8 +79,11 @@ consteval BatchKind batch_kind() {
             return BatchKind::range;
         }
     } else if constexpr (std::is_class_v<T> && std::is_aggregate_v<T>) {
-        return std::is_empty_v<T> ? BatchKind::plain
-                                  : (field_count<T>() > 0 ? BatchKind::aggregate : BatchKind::unknown);
+        if constexpr (std::is_empty_v<T>) {
+            return BatchKind::plain;
+        } else {
+            return reflection::Reflectable<T> ? BatchKind::aggregate : BatchKind::unknown;
+        }
     } else {
         return BatchKind::unknown;
     }
@@ -190,7 +116,7 @@ consteval bool ask_parts() {
             return ask_parts<Known, std::tuple<A...>>();
         }(std::type_identity<T>{});
     } else if constexpr (kind == BatchKind::aggregate) {
-        return ask_parts<Known, decltype(tie_fields(std::declval<T&>()))>();
+        return ask_parts<Known, decltype(reflection::fields(std::declval<T&>()))>();
     } else {
         using Part = decltype([] {
             if constexpr (kind == BatchKind::example) {
@@ -262,7 +188,7 @@ constexpr bool visit_tensors(T& batch, Visit& visit) {
         return std::apply([&](auto&... parts) { return (... || visit_tensors(parts, visit)); }, batch);
     } else if constexpr (kind == BatchKind::aggregate) {
         return std::apply([&](auto&... parts) { return (... || visit_tensors(parts, visit)); },
-                          tie_fields(batch));
+                          reflection::fields(batch));
     } else if constexpr (kind == BatchKind::map) {
         for (auto& entry : batch) {
             if (visit_tensors(entry.second, visit)) {

@@ -16,13 +16,22 @@ namespace lit::reflection {
 
 namespace detail {
 
+// Stand for any field, and for any base, in a trial initialisation of `Whole`. Declared only.
+template <class Whole>
 struct AnyField {
-    template <class T>
-    operator T() const;  // NOLINT: declared only, to ask whether a field is there
+    template <class Field>
+        requires(!std::is_base_of_v<Field, Whole>)
+    operator Field() const;  // NOLINT
+};
+template <class Whole>
+struct AnyBase {
+    template <class Base>
+        requires(std::is_base_of_v<Base, Whole> && !std::is_same_v<Base, Whole>)
+    operator Base() const;  // NOLINT
 };
 
 template <class T, std::size_t... I>
-concept InitializedWith = requires { T{(static_cast<void>(I), AnyField{})...}; };
+concept InitializedWith = requires { T{(static_cast<void>(I), AnyField<T>{})...}; };
 
 template <class T, std::size_t N, std::size_t... I>
 consteval bool takes(std::index_sequence<I...>) {
@@ -53,6 +62,11 @@ inline constexpr std::size_t field_count = detail::count<std::remove_cv_t<T>>();
         auto& [__VA_ARGS__] = value;              \
         return std::tie(__VA_ARGS__);             \
     }
+
+/// An aggregate without bases and with so many fields that `fields` can name them.
+template <class T>
+concept Reflectable = std::is_class_v<T> && std::is_aggregate_v<T> &&
+                      !requires { T{detail::AnyBase<std::remove_cv_t<T>>{}}; } && field_count<T> <= 24;
 
 /// References to all fields, in the order of their declaration.
 template <class T>

@@ -365,6 +365,11 @@ class Run {
     /// A message for people, on rank 0, past the progress bar.
     void print(const std::string& text) const {
         if (is_global_zero()) {
+            for_each_component(parts_.components, [](auto& component) {
+                if constexpr (requires { component.clear_line(); }) {
+                    component.clear_line();
+                }
+            });
             std::fprintf(stderr, "%s\n", text.c_str());
         }
     }

@@ -313,10 +313,18 @@ class Trainer {
 
     template <class ThisRun>
     void fail(ThisRun& run, const std::exception& error) {
-        detail::call_callbacks<hooks::on_exception>(run, error);
-        call_datamodule<hooks::on_exception>(run, error);
-        finalize_loggers(run, "failed");
-        parts_.strategy.teardown(run.module());
+        // The exception on its way out is the one to report: what goes wrong while it is handled is only told.
+        const auto attempt = [&](auto&& step) {
+            try {
+                step();
+            } catch (const std::exception& further) {
+                run.warn(std::string("after an exception: ") + further.what());
+            }
+        };
+        attempt([&] { detail::call_callbacks<hooks::on_exception>(run, error); });
+        attempt([&] { call_datamodule<hooks::on_exception>(run, error); });
+        attempt([&] { finalize_loggers(run, "failed"); });
+        attempt([&] { parts_.strategy.teardown(run.module()); });
     }
 
     template <class H, class ThisRun, class... Args>
