@@ -60,8 +60,8 @@ struct Optimized : lit::Module<Optimized<Make>> {
 template <class Make>
 std::vector<std::string> rows_of(Make make, lit::LearningRateMonitorOptions options, int steps = 2) {
     Optimized<Make> module(make);
-    auto trainer =
-        scripted::trainer({.max_epochs = 2, .log_every_n_steps = 1}, lit::LearningRateMonitor{options}, Rows{});
+    auto trainer = scripted::trainer({.max_epochs = 2, .log_every_n_steps = 1},
+                                     lit::LearningRateMonitor{options}, Rows{});
     trainer.fit(module, scripted::batches(steps));
     return trainer.template get<Rows>().rows;
 }
@@ -76,61 +76,64 @@ constexpr auto halved_each_epoch = [](auto& module) {
 }  // namespace
 
 TEST_SUITE("callbacks/learning_rate_monitor") {
-TEST_CASE("an optimizer without a scheduler is logged at both intervals") {
-    CHECK(rows_of(plain, {}) == Texts{"0: lr-SGD=0.5000", "0: lr-SGD=0.5000", "1: lr-SGD=0.5000", "2: lr-SGD=0.5000",
-                                      "2: lr-SGD=0.5000", "3: lr-SGD=0.5000"});
-}
-TEST_CASE("a scheduler is logged at its own interval, or at the one that was asked for") {
-    CHECK(rows_of(halved_each_epoch, {}) == Texts{"0: lr-SGD=0.5000", "2: lr-SGD=0.2500"});
-    CHECK(rows_of(halved_each_epoch, {.logging_interval = lit::Interval::epoch}) ==
-          Texts{"0: lr-SGD=0.5000", "2: lr-SGD=0.2500"});
-    CHECK(rows_of(halved_each_epoch, {.logging_interval = lit::Interval::step}) ==
-          Texts{"0: lr-SGD=0.5000", "1: lr-SGD=0.5000", "2: lr-SGD=0.2500", "3: lr-SGD=0.2500"});
-}
-TEST_CASE("momentum and weight decay go along when they are asked for") {
-    const auto rows = rows_of(
-        [](auto& module) {
-            return lit::SGD{module.parameters(), {.lr = 0.5, .momentum = 0.75, .weight_decay = 0.25}};
-        },
-        {.logging_interval = lit::Interval::epoch, .log_momentum = true, .log_weight_decay = true});
-    CHECK(rows[0] == "0: lr-SGD=0.5000 lr-SGD-momentum=0.7500 lr-SGD-weight_decay=0.2500");
-}
-TEST_CASE("parameter groups and schedulers give their names") {
-    using Options = lit::SGDOptions;
-    const auto grouped = [](auto& module) {
-        return lit::SGD{{lit::ParamGroup<Options>{.params = {module.layer->weight}, .options = {.lr = 0.5}},
-                         lit::ParamGroup<Options>{
-                             .params = {module.layer->bias}, .options = {.lr = 0.25}, .name = "bias"}}};
-    };
-    CHECK(rows_of(grouped, {.logging_interval = lit::Interval::epoch})[0] ==
-          "0: lr-SGD/pg1=0.5000 lr-SGD/bias=0.2500");
-    const auto named = [](auto& module) {
-        return lit::OptimizerConfig{
-            .optimizer = lit::SGD{module.parameters(), {.lr = 0.5}},
-            .lr_scheduler = lit::LRSchedulerConfig{.scheduler = lit::StepLR{{.step_size = 1}}, .name = "rate"}};
-    };
-    CHECK(rows_of(named, {})[0] == "0: rate=0.5000");
-}
-TEST_CASE("monitors see the rates under the same names") {
-    Optimized module(plain);
-    auto trainer = scripted::trainer({.max_epochs = 1, .log_every_n_steps = 1}, lit::LearningRateMonitor{}, Rows{});
-    trainer.fit(module, scripted::batches(1));
-    CHECK(trainer.callback_metrics().value("lr-SGD") == 0.5);
-}
-TEST_CASE("a trainer without a logger is refused when training begins") {
-    Optimized module(plain);
-    auto trainer = scripted::trainer({.max_epochs = 1}, lit::LearningRateMonitor{});
-    CHECK_THROWS_WITH_AS(trainer.fit(module, scripted::batches(1)), doctest::Contains("has no logger"),
-                         lit::ConfigError);
-}
-TEST_CASE("two groups of one name are refused") {
-    using Options = lit::SGDOptions;
-    Optimized module([](auto& self) {
-        return lit::SGD{
-            {lit::ParamGroup<Options>{.params = {self.layer->weight}, .options = {.lr = 0.5}, .name = "same"},
-             lit::ParamGroup<Options>{.params = {self.layer->bias}, .options = {.lr = 0.5}, .name = "same"}}};
-    });
-    auto trainer = scripted::trainer({.max_epochs = 1}, lit::LearningRateMonitor{}, Rows{});
-    CHECK_THROWS_AS(trainer.fit(module, scripted::batches(1)), lit::ConfigError);
-}
+    TEST_CASE("an optimizer without a scheduler is logged at both intervals") {
+        CHECK(rows_of(plain, {}) == Texts{"0: lr-SGD=0.5000", "0: lr-SGD=0.5000", "1: lr-SGD=0.5000",
+                                          "2: lr-SGD=0.5000", "2: lr-SGD=0.5000", "3: lr-SGD=0.5000"});
+    }
+    TEST_CASE("a scheduler is logged at its own interval, or at the one that was asked for") {
+        CHECK(rows_of(halved_each_epoch, {}) == Texts{"0: lr-SGD=0.5000", "2: lr-SGD=0.2500"});
+        CHECK(rows_of(halved_each_epoch, {.logging_interval = lit::Interval::epoch}) ==
+              Texts{"0: lr-SGD=0.5000", "2: lr-SGD=0.2500"});
+        CHECK(rows_of(halved_each_epoch, {.logging_interval = lit::Interval::step}) ==
+              Texts{"0: lr-SGD=0.5000", "1: lr-SGD=0.5000", "2: lr-SGD=0.2500", "3: lr-SGD=0.2500"});
+    }
+    TEST_CASE("momentum and weight decay go along when they are asked for") {
+        const auto rows = rows_of(
+            [](auto& module) {
+                return lit::SGD{module.parameters(), {.lr = 0.5, .momentum = 0.75, .weight_decay = 0.25}};
+            },
+            {.logging_interval = lit::Interval::epoch, .log_momentum = true, .log_weight_decay = true});
+        CHECK(rows[0] == "0: lr-SGD=0.5000 lr-SGD-momentum=0.7500 lr-SGD-weight_decay=0.2500");
+    }
+    TEST_CASE("parameter groups and schedulers give their names") {
+        using Options = lit::SGDOptions;
+        const auto grouped = [](auto& module) {
+            return lit::SGD{
+                {lit::ParamGroup<Options>{.params = {module.layer->weight}, .options = {.lr = 0.5}},
+                 lit::ParamGroup<Options>{
+                     .params = {module.layer->bias}, .options = {.lr = 0.25}, .name = "bias"}}};
+        };
+        CHECK(rows_of(grouped, {.logging_interval = lit::Interval::epoch})[0] ==
+              "0: lr-SGD/pg1=0.5000 lr-SGD/bias=0.2500");
+        const auto named = [](auto& module) {
+            return lit::OptimizerConfig{.optimizer = lit::SGD{module.parameters(), {.lr = 0.5}},
+                                        .lr_scheduler = lit::LRSchedulerConfig{
+                                            .scheduler = lit::StepLR{{.step_size = 1}}, .name = "rate"}};
+        };
+        CHECK(rows_of(named, {})[0] == "0: rate=0.5000");
+    }
+    TEST_CASE("monitors see the rates under the same names") {
+        Optimized module(plain);
+        auto trainer =
+            scripted::trainer({.max_epochs = 1, .log_every_n_steps = 1}, lit::LearningRateMonitor{}, Rows{});
+        trainer.fit(module, scripted::batches(1));
+        CHECK(trainer.callback_metrics().value("lr-SGD") == 0.5);
+    }
+    TEST_CASE("a trainer without a logger is refused when training begins") {
+        Optimized module(plain);
+        auto trainer = scripted::trainer({.max_epochs = 1}, lit::LearningRateMonitor{});
+        CHECK_THROWS_WITH_AS(trainer.fit(module, scripted::batches(1)), doctest::Contains("has no logger"),
+                             lit::ConfigError);
+    }
+    TEST_CASE("two groups of one name are refused") {
+        using Options = lit::SGDOptions;
+        Optimized module([](auto& self) {
+            return lit::SGD{{lit::ParamGroup<Options>{
+                                 .params = {self.layer->weight}, .options = {.lr = 0.5}, .name = "same"},
+                             lit::ParamGroup<Options>{
+                                 .params = {self.layer->bias}, .options = {.lr = 0.5}, .name = "same"}}};
+        });
+        auto trainer = scripted::trainer({.max_epochs = 1}, lit::LearningRateMonitor{}, Rows{});
+        CHECK_THROWS_AS(trainer.fit(module, scripted::batches(1)), lit::ConfigError);
+    }
 }

@@ -47,7 +47,9 @@ std::vector<std::string> lines_of(const std::string& text) {
     }
     return lines;
 }
-bool matches(const std::string& text, const char* pattern) { return std::regex_match(text, std::regex(pattern)); }
+bool matches(const std::string& text, const char* pattern) {
+    return std::regex_match(text, std::regex(pattern));
+}
 
 /// What a terminal shows in the end: the text behind the last return of each line.
 std::vector<std::string> screen(const std::string& text) {
@@ -72,140 +74,151 @@ std::vector<std::string> screen(const std::string& text) {
 
 /// Makes steps so slow that each is drawn.
 struct Slow {
-    void on_train_batch_start(auto& /*trainer*/, auto& /*module*/) const { std::this_thread::sleep_for(55ms); }
-    void on_validation_batch_start(auto& /*trainer*/, auto& /*module*/) const { std::this_thread::sleep_for(55ms); }
+    void on_train_batch_start(auto& /*trainer*/, auto& /*module*/) const {
+        std::this_thread::sleep_for(55ms);
+    }
+    void on_validation_batch_start(auto& /*trainer*/, auto& /*module*/) const {
+        std::this_thread::sleep_for(55ms);
+    }
+};
+
+struct Breaks {
+    void on_train_batch_end(auto& trainer, auto& /*module*/) const {
+        if (trainer.global_step() == 2) {
+            throw std::runtime_error("broken");
+        }
+    }
 };
 
 }  // namespace
 
 TEST_SUITE("callbacks/progress_bar") {
-TEST_CASE("in a file there is one plain line per epoch, with the metrics") {
-    const std::string text = written_by([](std::FILE* file) {
-        auto trainer = scripted::trainer({.max_epochs = 2}, lit::ProgressBar{{.file = file}});
-        scripted::Script module{{.per_epoch = {0.5, 0.25}, .per_step = {12.345}}};
-        trainer.fit(module, scripted::batches(3), scripted::batches(1));
-    });
-    const auto lines = lines_of(text);
-    REQUIRE(lines.size() == 2);
-    CHECK(matches(lines[0], R"(Epoch 0/1: 3/3 \[00:0\d, \d+\.\d\dit/s, (train_value=12\.30, value=0\.500|value=0\.500, train_value=12\.30)\])"));
-    CHECK(matches(lines[1], R"(Epoch 1/1: 3/3 \[00:0\d, \d+\.\d\dit/s, .*value=0\.250.*\])"));
-    CHECK(std::ranges::none_of(text, [](char c) { return c != '\n' && (c < ' ' || c > '~'); }));
-}
-
-TEST_CASE("validate, test and predict have a line for each loader") {
-    const std::string text = written_by([](std::FILE* file) {
-        auto trainer = scripted::trainer({}, lit::ProgressBar{{.file = file}});
-        scripted::Script module{{.per_epoch = {1}}};
-        trainer.validate(module, scripted::batches(2), {.verbose = false});
-        trainer.test(module, std::vector{scripted::batches(3), scripted::batches(1)}, {.verbose = false});
-        trainer.predict(module, scripted::batches(4));
-    });
-    const auto lines = lines_of(text);
-    REQUIRE(lines.size() == 4);
-    CHECK(lines[0].starts_with("Validation DataLoader 0: 2/2 ["));
-    CHECK(lines[1].starts_with("Testing DataLoader 0: 3/3 ["));
-    CHECK(lines[2].starts_with("Testing DataLoader 1: 1/1 ["));
-    CHECK(lines[3].starts_with("Predicting DataLoader 0: 4/4 ["));
-}
-
-TEST_CASE("on a terminal the line is drawn in place, validation below it") {
-    const std::string text = written_by([](std::FILE* file) {
-        auto trainer = scripted::trainer({.max_epochs = 2}, Slow{},
-                                         lit::ProgressBar{{.file = file, .terminal = true, .width = 90}});
-        scripted::Script module{{.per_epoch = {0.5, 0.25}}};
-        trainer.fit(module, scripted::batches(2), scripted::batches(2));
-    });
-    CHECK(text.find("Sanity Checking DataLoader 0: ") != std::string::npos);
-    CHECK(text.find("Epoch 0/1:  50%|") != std::string::npos);
-    CHECK(text.find("Validation DataLoader 0:  50%|") != std::string::npos);
-    const auto rows = screen(text);
-    REQUIRE(rows.size() == 2);
-    CHECK(matches(rows[0], R"(Epoch 1/1: 100%\|█+\| 2/2 \[00:00<00:00, *\d+\.\d\dit/s, value=0\.250\])"));
-    CHECK(rows[1].empty());
-    CHECK(lit::detail::shown_width(rows[0]) == 89);
-}
-
-TEST_CASE("the bar of each epoch can stay") {
-    const std::string text = written_by([](std::FILE* file) {
-        auto trainer = scripted::trainer({.max_epochs = 3},
-                                         lit::ProgressBar{{.leave = true, .file = file, .terminal = true}});
-        scripted::Script module;
-        trainer.fit(module, scripted::batches(2));
-    });
-    const auto rows = screen(text);
-    REQUIRE(rows.size() == 4);
-    CHECK(rows[0].starts_with("Epoch 0/2: 100%|"));
-    CHECK(rows[2].starts_with("Epoch 2/2: 100%|"));
-}
-
-TEST_CASE("quick steps are drawn rarely") {
-    constexpr int steps = 500;
-    const std::string text = written_by([](std::FILE* file) {
-        auto trainer = scripted::trainer({.max_epochs = 1}, lit::ProgressBar{{.file = file, .terminal = true}});
-        scripted::Script module;
-        trainer.fit(module, scripted::batches(steps));
-    });
-    // One drawing per 50 ms: 500 steps of this size take far less than 5 s.
-    CHECK(std::ranges::count(text, '\r') < 100);
-}
-
-TEST_CASE("refresh_rate 0 shows nothing") {
-    const std::string text = written_by([](std::FILE* file) {
-        auto trainer = scripted::trainer({.max_epochs = 1}, lit::ProgressBar{{.refresh_rate = 0, .file = file}});
-        scripted::Script module;
-        trainer.fit(module, scripted::batches(2));
-        trainer.test(module, scripted::batches(2), {.verbose = false});
-    });
-    CHECK(text.empty());
-    CHECK_THROWS_AS(lit::ProgressBar{{.refresh_rate = -1}}, lit::ConfigError);
-}
-
-TEST_CASE("a line fits its width, whatever is in it") {
-    using lit::detail::progress_text;
-    const auto start = lit::detail::ProgressLine::Clock::time_point{};
-    const lit::detail::ProgressLine line{.description = "Epoch 3/9", .done = 2, .total = 3, .started = start};
-    const auto now = start + 4s;
-    CHECK(progress_text(line, "v_num=0", 70, false, now) ==
-          "Epoch 3/9:  67%|██████████▋     | 2/3 [00:04<00:02, 0.50it/s, v_num=0]");
-    CHECK(progress_text(line, "v_num=0", 70, true, now) ==
-          "Epoch 3/9:  67%|##########      | 2/3 [00:04<00:02, 0.50it/s, v_num=0]");
-    CHECK(progress_text(line, "v_num=0", 0, false, now) == "Epoch 3/9: 2/3 [00:04, 0.50it/s, v_num=0]");
-    CHECK(lit::detail::shown_width(progress_text(line, std::string(200, 'x'), 70, false, now)) == 70);
-    CHECK(progress_text({.description = "Epoch 0", .done = 5, .started = start}, "", 70, false, start + 10s) ==
-          "Epoch 0: 5/? [00:10, 0.50it/s]");
-    CHECK(progress_text({.description = "Epoch 0", .total = 3, .started = start}, "", 40, false, start) ==
-          "Epoch 0:   0%|          | 0/3 [00:00<?, ");
-}
-
-TEST_CASE("numbers take about five characters") {
-    struct Row {
-        double value;
-        const char* text;
-    };
-    // Printed by Lightning 2.6.6's Tqdm.format_num for these floats.
-    for (const Row& row : {Row{0.5, "0.500"}, Row{1.0, "1.000"}, Row{12.345, "12.30"}, Row{1234.5, "1234.5"},
-                           Row{1e-5, "1e-5"}, Row{-0.25, "-0.25"}, Row{1e20, "1e+20"},
-                           Row{std::numeric_limits<double>::infinity(), "inf"}}) {
-        CHECK(lit::detail::short_number(row.value) == row.text);
+    TEST_CASE("in a file there is one plain line per epoch, with the metrics") {
+        const std::string text = written_by([](std::FILE* file) {
+            auto trainer = scripted::trainer({.max_epochs = 2}, lit::ProgressBar{{.file = file}});
+            scripted::Script module{{.per_epoch = {0.5, 0.25}, .per_step = {12.345}}};
+            trainer.fit(module, scripted::batches(3), scripted::batches(1));
+        });
+        const auto lines = lines_of(text);
+        REQUIRE(lines.size() == 2);
+        CHECK(matches(
+            lines[0],
+            R"(Epoch 0/1: 3/3 \[00:0\d, \d+\.\d\dit/s, (train_value=12\.30, value=0\.500|value=0\.500, train_value=12\.30)\])"));
+        CHECK(matches(lines[1], R"(Epoch 1/1: 3/3 \[00:0\d, \d+\.\d\dit/s, .*value=0\.250.*\])"));
+        CHECK(std::ranges::none_of(text, [](char c) { return c != '\n' && (c < ' ' || c > '~'); }));
     }
-    CHECK(lit::detail::clock_text(65.9) == "01:05");
-    CHECK(lit::detail::clock_text(3665) == "1:01:05");
-}
 
-TEST_CASE("an exception leaves the line whole") {
-    struct Breaks {
-        void on_train_batch_end(auto& trainer, auto& /*module*/) const {
-            if (trainer.global_step() == 2) {
-                throw std::runtime_error("broken");
-            }
+    TEST_CASE("validate, test and predict have a line for each loader") {
+        const std::string text = written_by([](std::FILE* file) {
+            auto trainer = scripted::trainer({}, lit::ProgressBar{{.file = file}});
+            scripted::Script module{{.per_epoch = {1}}};
+            trainer.validate(module, scripted::batches(2), {.verbose = false});
+            trainer.test(module, std::vector{scripted::batches(3), scripted::batches(1)}, {.verbose = false});
+            trainer.predict(module, scripted::batches(4));
+        });
+        const auto lines = lines_of(text);
+        REQUIRE(lines.size() == 4);
+        CHECK(lines[0].starts_with("Validation DataLoader 0: 2/2 ["));
+        CHECK(lines[1].starts_with("Testing DataLoader 0: 3/3 ["));
+        CHECK(lines[2].starts_with("Testing DataLoader 1: 1/1 ["));
+        CHECK(lines[3].starts_with("Predicting DataLoader 0: 4/4 ["));
+    }
+
+    TEST_CASE("on a terminal the line is drawn in place, validation below it") {
+        const std::string text = written_by([](std::FILE* file) {
+            auto trainer = scripted::trainer({.max_epochs = 2}, Slow{},
+                                             lit::ProgressBar{{.file = file, .terminal = true, .width = 90}});
+            scripted::Script module{{.per_epoch = {0.5, 0.25}}};
+            trainer.fit(module, scripted::batches(2), scripted::batches(2));
+        });
+        CHECK(text.find("Sanity Checking DataLoader 0: ") != std::string::npos);
+        CHECK(text.find("Epoch 0/1:  50%|") != std::string::npos);
+        CHECK(text.find("Validation DataLoader 0:  50%|") != std::string::npos);
+        const auto rows = screen(text);
+        REQUIRE(rows.size() == 2);
+        CHECK(
+            matches(rows[0], R"(Epoch 1/1: 100%\|(█)+\| 2/2 \[00:00<00:00, *\d+\.\d\dit/s, value=0\.250\])"));
+        CHECK(rows[1].empty());
+        CHECK(lit::detail::shown_width(rows[0]) == 89);
+    }
+
+    TEST_CASE("the bar of each epoch can stay") {
+        const std::string text = written_by([](std::FILE* file) {
+            auto trainer = scripted::trainer(
+                {.max_epochs = 3}, lit::ProgressBar{{.leave = true, .file = file, .terminal = true}});
+            scripted::Script module;
+            trainer.fit(module, scripted::batches(2));
+        });
+        const auto rows = screen(text);
+        REQUIRE(rows.size() == 4);
+        CHECK(rows[0].starts_with("Epoch 0/2: 100%|"));
+        CHECK(rows[2].starts_with("Epoch 2/2: 100%|"));
+    }
+
+    TEST_CASE("quick steps are drawn rarely") {
+        constexpr int steps = 500;
+        const std::string text = written_by([](std::FILE* file) {
+            auto trainer =
+                scripted::trainer({.max_epochs = 1}, lit::ProgressBar{{.file = file, .terminal = true}});
+            scripted::Script module;
+            trainer.fit(module, scripted::batches(steps));
+        });
+        // One drawing per 50 ms: 500 steps of this size take far less than 5 s.
+        CHECK(std::ranges::count(text, '\r') < 100);
+    }
+
+    TEST_CASE("refresh_rate 0 shows nothing") {
+        const std::string text = written_by([](std::FILE* file) {
+            auto trainer =
+                scripted::trainer({.max_epochs = 1}, lit::ProgressBar{{.refresh_rate = 0, .file = file}});
+            scripted::Script module;
+            trainer.fit(module, scripted::batches(2));
+            trainer.test(module, scripted::batches(2), {.verbose = false});
+        });
+        CHECK(text.empty());
+        CHECK_THROWS_AS(lit::ProgressBar{{.refresh_rate = -1}}, lit::ConfigError);
+    }
+
+    TEST_CASE("a line fits its width, whatever is in it") {
+        using lit::detail::progress_text;
+        const auto start = lit::detail::ProgressLine::Clock::time_point{};
+        const lit::detail::ProgressLine line{
+            .description = "Epoch 3/9", .done = 2, .total = 3, .started = start};
+        const auto now = start + 4s;
+        CHECK(progress_text(line, "v_num=0", 70, false, now) ==
+              "Epoch 3/9:  67%|██████████▋     | 2/3 [00:04<00:02, 0.50it/s, v_num=0]");
+        CHECK(progress_text(line, "v_num=0", 70, true, now) ==
+              "Epoch 3/9:  67%|##########      | 2/3 [00:04<00:02, 0.50it/s, v_num=0]");
+        CHECK(progress_text(line, "v_num=0", 0, false, now) == "Epoch 3/9: 2/3 [00:04, 0.50it/s, v_num=0]");
+        CHECK(lit::detail::shown_width(progress_text(line, std::string(200, 'x'), 70, false, now)) == 70);
+        CHECK(progress_text({.description = "Epoch 0", .done = 5, .started = start}, "", 70, false,
+                            start + 10s) == "Epoch 0: 5/? [00:10, 0.50it/s]");
+        CHECK(progress_text({.description = "Epoch 0", .total = 3, .started = start}, "", 40, false, start) ==
+              "Epoch 0:   0%|          | 0/3 [00:00<?, ");
+    }
+
+    TEST_CASE("numbers take about five characters") {
+        struct Row {
+            double value;
+            const char* text;
+        };
+        // Printed by Lightning 2.6.6's Tqdm.format_num for these floats.
+        for (const Row& row : {Row{0.5, "0.500"}, Row{1.0, "1.000"}, Row{12.345, "12.30"},
+                               Row{1234.5, "1234.5"}, Row{1e-5, "1e-5"}, Row{-0.25, "-0.25"},
+                               Row{1e20, "1e+20"}, Row{std::numeric_limits<double>::infinity(), "inf"}}) {
+            CHECK(lit::detail::short_number(row.value) == row.text);
         }
-    };
-    const std::string text = written_by([](std::FILE* file) {
-        auto trainer = scripted::trainer({.max_epochs = 1}, Slow{}, lit::ProgressBar{{.file = file, .terminal = true}},
-                                         Breaks{});
-        scripted::Script module;
-        CHECK_THROWS_AS(trainer.fit(module, scripted::batches(3)), std::runtime_error);
-    });
-    CHECK(text.ends_with("\n"));
-}
+        CHECK(lit::detail::clock_text(65.9) == "01:05");
+        CHECK(lit::detail::clock_text(3665) == "1:01:05");
+    }
+
+    TEST_CASE("an exception leaves the line whole") {
+        const std::string text = written_by([](std::FILE* file) {
+            auto trainer = scripted::trainer({.max_epochs = 1}, Slow{},
+                                             lit::ProgressBar{{.file = file, .terminal = true}}, Breaks{});
+            scripted::Script module;
+            CHECK_THROWS_AS(trainer.fit(module, scripted::batches(3)), std::runtime_error);
+        });
+        CHECK(text.ends_with("\n"));
+    }
 }

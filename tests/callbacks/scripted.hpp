@@ -60,7 +60,8 @@ struct Script : lit::Module<Script, Lines> {
 };
 
 inline std::vector<lit::Example> batches(int count) {
-    return std::vector<lit::Example>(static_cast<std::size_t>(count), lit::Example(at::ones({4, 2}), at::ones({4, 1})));
+    return std::vector<lit::Example>(static_cast<std::size_t>(count),
+                                     lit::Example(at::ones({4, 2}), at::ones({4, 1})));
 }
 
 template <class... Components>

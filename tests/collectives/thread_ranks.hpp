@@ -16,7 +16,8 @@ namespace lit::testing {
 /// Runs `f(collective)` on `world_size` threads, the ranks of one group. What a rank throws is in its place of the
 /// result; a rank that throws leaves the group, which the others hear of.
 template <class F>
-std::vector<std::exception_ptr> run_thread_ranks(std::int64_t world_size, F&& f, ProcessGroupOptions options = {}) {
+std::vector<std::exception_ptr> run_thread_ranks(std::int64_t world_size, F&& f,
+                                                 ProcessGroupOptions options = {}) {
     const auto store = c10::make_intrusive<c10d::HashStore>();
     std::vector<std::exception_ptr> errors(static_cast<std::size_t>(world_size));
     std::vector<std::thread> threads;

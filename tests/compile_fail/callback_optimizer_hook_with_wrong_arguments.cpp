@@ -16,7 +16,7 @@ struct Watcher {
 #ifdef LIT_GOOD
     void on_before_optimizer_step(auto& trainer, auto& module, auto& optimizer);
 #else
-    void on_before_optimizer_step(auto& optimizer);
+    void on_before_optimizer_step(auto& trainer, auto& module, auto& optimizer, int index);
 #endif
 };
 

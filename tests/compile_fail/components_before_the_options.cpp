@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect: lit: 
+// expect: lit: Trainer takes a strategy, a precision, lit::TrainerOptions and then the components, in this order
 #include <lit/callbacks/gradient_clip.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>

@@ -16,7 +16,7 @@ struct Net : lit::Module<Net> {
         optimizer.step(closure);
     }
 #else
-    void optimizer_step(auto& optimizer, auto& closure) { optimizer.step(closure); }
+    void optimizer_step(lit::SGD& optimizer);
 #endif
 };
 

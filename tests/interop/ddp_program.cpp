@@ -27,14 +27,16 @@ namespace {
 namespace fs = std::filesystem;
 
 std::int64_t now() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
         .count();
 }
 
 /// Lines "key value..." in the file of this rank, there as soon as they are said.
 class Report {
  public:
-    Report(const fs::path& folder, std::int64_t rank) : out_(folder / ("rank_" + std::to_string(rank) + ".txt")) {}
+    Report(const fs::path& folder, std::int64_t rank)
+        : out_(folder / ("rank_" + std::to_string(rank) + ".txt")) {}
     template <class... Values>
     void operator()(const std::string& key, const Values&... values) {
         out_ << key;
@@ -72,35 +74,40 @@ void train(Strategy strategy, const fs::path& folder, std::int64_t batch_size) {
     };
     // Only rank 0 begins with the weights of the single process.
     torch::manual_seed(1 + static_cast<std::uint64_t>(cluster.rank));
-    fashion::Mlp net({.width = 8, .lr = 2e-3, .dropout = 0.0, .steps = epochs * images / (batch_size * cluster.world_size)});
+    fashion::Mlp net({.width = 8,
+                      .lr = 2e-3,
+                      .dropout = 0.0,
+                      .steps = epochs * images / (batch_size * cluster.world_size)});
     auto training = loader(true, 0, images);
     auto validation = loader(false, images, 256);
-    lit::Trainer trainer{std::move(strategy),
-                         lit::Fp32{},
+    lit::Trainer trainer{std::move(strategy), lit::Fp32{},
                          lit::TrainerOptions{.max_epochs = epochs,
                                              .log_every_n_steps = 2,
                                              .use_distributed_sampler = false,
                                              .default_root_dir = folder},
-                         lit::CSVLogger{},
-                         lit::ModelCheckpoint<"val_loss">{}};
+                         lit::CSVLogger{}, lit::ModelCheckpoint<"val_loss">{}};
     const lit::FitResult result = trainer.fit(net, training, validation);
     Report report(folder, cluster.rank);
     report("global_step", result.global_step);
     report("epochs", result.epochs);
-    lit::save_checkpoint_file(folder / ("weights_" + std::to_string(cluster.rank) + ".pt"), lit::module_state_dict(net));
+    lit::save_checkpoint_file(folder / ("weights_" + std::to_string(cluster.rank) + ".pt"),
+                              lit::module_state_dict(net));
 }
 
 /// Tells what it is given, and logs what the driver can compute.
 struct Probe : lit::Module<Probe> {
     using Logs = lit::Logs<"train_sum", "val_mean", "val_weighted", "val_worse">;
 
-    explicit Probe(Report& report) : report(&report) { weight = register_parameter("weight", torch::zeros({1})); }
+    explicit Probe(Report& report) : report(&report) {
+        weight = register_parameter("weight", torch::zeros({1}));
+    }
 
     void on_train_epoch_start() { trained = torch::empty({0}); }
     torch::Tensor training_step(const lit::Example& batch) {
         trained = torch::cat({trained, batch.data});
-        log<"train_sum">(batch.data.sum(),
-                         {.on_step = false, .on_epoch = true, .reduce_fx = lit::Reduce::sum, .sync_dist = true});
+        log<"train_sum">(
+            batch.data.sum(),
+            {.on_step = false, .on_epoch = true, .reduce_fx = lit::Reduce::sum, .sync_dist = true});
         return (weight * batch.data).mean();
     }
     void on_train_epoch_end() { report->list("trained_" + std::to_string(current_epoch()), trained); }
@@ -134,12 +141,22 @@ struct Watcher {
     void on_sanity_check_end(auto&, auto& module) { module.sanity = false; }
     void on_validation_end(auto& trainer, auto& module) {
         if (!trainer.sanity_checking()) {
-            (*module.report)("val", trainer.template metric<"val_mean">(), trainer.template metric<"val_weighted">());
+            (*module.report)("val", trainer.template metric<"val_mean">(),
+                             trainer.template metric<"val_weighted">());
         }
+    }
+    void on_train_epoch_end(auto& trainer, auto&) {
+        // One rank that reads what all have to reduce, as a progress bar does, must not get ahead of the others.
+        if (trainer.is_global_zero()) {
+            static_cast<void>(trainer.template metric<"train_sum">());
+        }
+        trainer.collective().barrier();
     }
     void on_fit_end(auto& trainer, auto& module) {
         (*module.report)("train_sum", trainer.template metric<"train_sum">());
-        (*module.report)("gathered", trainer.all_gather(torch::tensor(trainer.global_rank() + 1)).sum().template item<std::int64_t>());
+        (*module.report)(
+            "gathered",
+            trainer.all_gather(torch::tensor(trainer.global_rank() + 1)).sum().template item<std::int64_t>());
     }
 };
 
@@ -153,10 +170,14 @@ void semantics(const fs::path& folder) {
     lit::DataLoader training{numbers(12), {.batch_size = 2}};
     lit::DataLoader validation{numbers(10), {.batch_size = 2}};
     lit::DataLoader prediction{numbers(11), {.batch_size = 4}};
-    lit::Trainer trainer{lit::DDP{}, lit::Fp32{},
-                         lit::TrainerOptions{.max_epochs = 9, .log_every_n_steps = 1, .default_root_dir = folder}, Watcher{},
-                         lit::EarlyStopping<"val_worse">{{.patience = 2}}, lit::CSVLogger{},
-                         lit::ModelCheckpoint<"val_mean">{{.save_last = true}}};
+    lit::Trainer trainer{
+        lit::DDP{},
+        lit::Fp32{},
+        lit::TrainerOptions{.max_epochs = 9, .log_every_n_steps = 1, .default_root_dir = folder},
+        Watcher{},
+        lit::EarlyStopping<"val_worse">{{.patience = 2}},
+        lit::CSVLogger{},
+        lit::ModelCheckpoint<"val_mean">{{.save_last = true}}};
     const lit::FitResult result = trainer.fit(net, training, validation);
     report("result", result.epochs, result.global_step);
     report("batches", net.batches, net.sanity_batches);
@@ -183,8 +204,8 @@ void die(const fs::path& folder) {
     Report report(folder, lit::ClusterEnvironment::from_environment().rank);
     Probe net(report);
     lit::DataLoader training{numbers(24), {.batch_size = 2}};
-    lit::Trainer trainer{lit::DDP{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 9, .default_root_dir = folder},
-                         Killer{folder}};
+    lit::Trainer trainer{lit::DDP{}, lit::Fp32{},
+                         lit::TrainerOptions{.max_epochs = 9, .default_root_dir = folder}, Killer{folder}};
     try {
         trainer.fit(net, training);
         report("finished");
@@ -224,7 +245,8 @@ int run(int argc, char** argv) {
     } else if (mode == "restart" && argc == 3) {
         restart(argv[2]);
     } else {
-        std::fprintf(stderr, "ddp_program (train|train_single) FOLDER BATCH_SIZE | (semantics|die|restart) FOLDER\n");
+        std::fprintf(stderr,
+                     "ddp_program (train|train_single) FOLDER BATCH_SIZE | (semantics|die|restart) FOLDER\n");
         return 2;
     }
     return 0;

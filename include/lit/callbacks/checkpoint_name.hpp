@@ -44,13 +44,16 @@ class CheckpointName {
             const std::string_view inside = rest.substr(0, close);
             const std::size_t colon = inside.find(':');
             const std::string name(inside.substr(0, colon));
-            refuse_unless(!name.empty() && name.find('{') == std::string::npos, pattern, "braces without a name");
-            const std::string format(colon == std::string_view::npos ? std::string_view() : inside.substr(colon + 1));
+            refuse_unless(!name.empty() && name.find('{') == std::string::npos, pattern,
+                          "braces without a name");
+            const std::string format(colon == std::string_view::npos ? std::string_view()
+                                                                     : inside.substr(colon + 1));
             const std::string context = who + std::string(pattern) + "\"";
             const auto spec = detail::FormatSpec::parse(format, context);
             refuse_unless(spec.type != 'd' || name == "epoch" || name == "step", pattern,
                           "the format d for a logged value, which is no whole number (use .0f)");
-            pieces_.push_back({text + (auto_insert ? name + "=" : ""), name, MetricNames::intern(name), spec});
+            pieces_.push_back(
+                {text + (auto_insert ? name + "=" : ""), name, MetricNames::intern(name), spec});
             text.clear();
             rest.remove_prefix(close + 1);
         }

@@ -24,16 +24,17 @@
 namespace lit {
 
 struct EarlyStoppingOptions {
-    std::string monitor{};         ///< only for EarlyStopping<>: the value's name, chosen at run time
-    double min_delta = 0.0;        ///< a change has to be larger than this to count, in the unit of the monitor
-    std::int64_t patience = 3;     ///< checks without improvement, not epochs; 0 behaves as 1
-    bool verbose = false;          ///< says each improvement, and why it stops
+    std::string monitor{};      ///< only for EarlyStopping<>: the value's name, chosen at run time
+    double min_delta = 0.0;     ///< a change has to be larger than this to count, in the unit of the monitor
+    std::int64_t patience = 3;  ///< checks without improvement, not epochs; 0 behaves as 1
+    bool verbose = false;       ///< says each improvement, and why it stops
     Mode mode = Mode::minimize;
-    bool strict = true;            ///< a monitor that is missing is an error
-    bool check_finite = true;      ///< stops on nan and inf
+    bool strict = true;                            ///< a monitor that is missing is an error
+    bool check_finite = true;                      ///< stops on nan and inf
     std::optional<double> stopping_threshold{};    ///< stops once the value is better than this
     std::optional<double> divergence_threshold{};  ///< stops once the value is worse than this
-    std::optional<bool> check_on_train_epoch_end{};  ///< none: after training epochs if each has one validation
+    std::optional<bool>
+        check_on_train_epoch_end{};   ///< none: after training epochs if each has one validation
     bool log_rank_zero_only = false;  ///< whether other ranks than 0 are quiet about their reasons
 };
 
@@ -70,8 +71,9 @@ class EarlyStopping {
           patience_(options_.patience),
           best_score_(minimizes() ? infinity : -infinity) {
         if (monitor_.empty()) {
-            throw ConfigError("EarlyStopping: no monitor was given. Write EarlyStopping<\"val_loss\">{} or "
-                              "EarlyStopping<>{{.monitor = name}}.");
+            throw ConfigError(
+                "EarlyStopping: no monitor was given. Write EarlyStopping<\"val_loss\">{} or "
+                "EarlyStopping<>{{.monitor = name}}.");
         }
         if (std::isnan(options_.min_delta)) {
             throw ConfigError("EarlyStopping: min_delta is nan. Give the smallest change that counts.");
@@ -81,7 +83,8 @@ class EarlyStopping {
     void setup(auto& trainer, auto& /*module*/, Stage /*stage*/) {
         if (!on_train_epoch_end_) {
             const auto& options = trainer.options();
-            on_train_epoch_end_ = detail::validates_once_per_epoch(options) && options.check_val_every_n_epoch == 1;
+            on_train_epoch_end_ =
+                detail::validates_once_per_epoch(options) && options.check_val_every_n_epoch == 1;
         }
     }
     void on_train_epoch_end(auto& trainer, auto& /*module*/) {
@@ -123,9 +126,11 @@ class EarlyStopping {
         best_score_ = state.at("best_score").tensor().template item<float>();
         patience_ = state.at("patience").to_int();
         const Value* reason = state.find("stopping_reason");
-        reason_ = reason != nullptr ? static_cast<StoppingReason>(reason->to_int()) : StoppingReason::not_stopped;
+        reason_ =
+            reason != nullptr ? static_cast<StoppingReason>(reason->to_int()) : StoppingReason::not_stopped;
         message_.reset();
-        if (const Value* message = state.find("stopping_reason_message"); message != nullptr && !message->is_none()) {
+        if (const Value* message = state.find("stopping_reason_message");
+            message != nullptr && !message->is_none()) {
             message_ = message->string();
         }
     }
@@ -149,8 +154,9 @@ class EarlyStopping {
         const std::optional<double> value = trainer.find_metric(monitor_.id());
         if (!value) {
             const std::string problem = "EarlyStopping: no logged value \"" + monitor_.name() +
-                                        "\". Known: " + trainer.callback_metrics().names() + ". Log it with log(\"" +
-                                        monitor_.name() + "\", ...), or correct the monitor.";
+                                        "\". Known: " + trainer.callback_metrics().names() +
+                                        ". Log it with log(\"" + monitor_.name() +
+                                        "\", ...), or correct the monitor.";
             if (options_.strict) {
                 throw UnknownMetric(problem);
             }
@@ -165,7 +171,8 @@ class EarlyStopping {
         }
         if (trainer.reduce_decision(verdict.stop, false)) {
             stopped_epoch_ = trainer.current_epoch();
-            trainer.request_stop(verdict.text.empty() ? "EarlyStopping: another rank asked to stop" : verdict.text);
+            trainer.request_stop(verdict.text.empty() ? "EarlyStopping: another rank asked to stop"
+                                                      : verdict.text);
             message_ = verdict.text.empty() ? std::nullopt : std::optional(std::move(verdict.text));
         }
     }
@@ -180,12 +187,14 @@ class EarlyStopping {
                               " is not finite. Previous best value was " + three(best_score_) +
                               ". Signaling Trainer to stop."};
         }
-        if (options_.stopping_threshold && better(current, static_cast<float>(*options_.stopping_threshold))) {
+        if (options_.stopping_threshold &&
+            better(current, static_cast<float>(*options_.stopping_threshold))) {
             reason_ = StoppingReason::stopping_threshold;
             return {true, "Stopping threshold reached: " + name + " = " + text(current) + sign +
                               text(*options_.stopping_threshold) + ". Signaling Trainer to stop."};
         }
-        if (options_.divergence_threshold && better(-current, -static_cast<float>(*options_.divergence_threshold))) {
+        if (options_.divergence_threshold &&
+            better(-current, -static_cast<float>(*options_.divergence_threshold))) {
             reason_ = StoppingReason::divergence_threshold;
             return {true, "Divergence threshold reached: " + name + " = " + text(current) +
                               (minimizes() ? " > " : " < ") + text(*options_.divergence_threshold) +
@@ -197,8 +206,9 @@ class EarlyStopping {
             std::string said;
             if (options_.verbose) {
                 said = "Metric " + name + " improved" +
-                       (first ? "" : " by " + three(std::abs(best_score_ - current)) + " >= min_delta = " +
-                                         text(std::abs(options_.min_delta))) +
+                       (first ? ""
+                              : " by " + three(std::abs(best_score_ - current)) +
+                                    " >= min_delta = " + text(std::abs(options_.min_delta))) +
                        ". New best score: " + three(current);
             }
             best_score_ = current;
@@ -207,8 +217,9 @@ class EarlyStopping {
         }
         if (++wait_count_ >= patience_) {
             reason_ = StoppingReason::patience_exhausted;
-            return {true, "Monitored metric " + name + " did not improve in the last " + std::to_string(wait_count_) +
-                              " records. Best score: " + three(best_score_) + ". Signaling Trainer to stop."};
+            return {true, "Monitored metric " + name + " did not improve in the last " +
+                              std::to_string(wait_count_) + " records. Best score: " + three(best_score_) +
+                              ". Signaling Trainer to stop."};
         }
         return {};
     }
@@ -219,7 +230,8 @@ class EarlyStopping {
         if (trainer.world_size() == 1) {
             trainer.print(text);
         } else if (!options_.log_rank_zero_only || trainer.is_global_zero()) {
-            std::fprintf(stderr, "[rank: %lld] %s\n", static_cast<long long>(trainer.global_rank()), text.c_str());
+            std::fprintf(stderr, "[rank: %lld] %s\n", static_cast<long long>(trainer.global_rank()),
+                         text.c_str());
         }
     }
 

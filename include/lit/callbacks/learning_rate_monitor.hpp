@@ -18,9 +18,10 @@
 namespace lit {
 
 struct LearningRateMonitorOptions {
-    std::optional<Interval> logging_interval{};  ///< none: each scheduler at its own interval, other optimizers at both
-    bool log_momentum = false;                   ///< also `<name>-momentum`: momentum or the first beta, 0 without
-    bool log_weight_decay = false;               ///< also `<name>-weight_decay`
+    std::optional<Interval>
+        logging_interval{};         ///< none: each scheduler at its own interval, other optimizers at both
+    bool log_momentum = false;      ///< also `<name>-momentum`: momentum or the first beta, 0 without
+    bool log_weight_decay = false;  ///< also `<name>-weight_decay`
 };
 
 /// Sends the learning rates to the loggers, and puts them where monitors look.
@@ -38,8 +39,9 @@ class LearningRateMonitor {
 
     void on_train_start(auto& trainer, auto& /*module*/) {
         if (!trainer.has_loggers()) {
-            throw ConfigError("LearningRateMonitor: this trainer has no logger to send the learning rates to. Add one, "
-                              "for instance lit::CSVLogger{}, or leave the monitor out.");
+            throw ConfigError(
+                "LearningRateMonitor: this trainer has no logger to send the learning rates to. Add one, "
+                "for instance lit::CSVLogger{}, or leave the monitor out.");
         }
         lines_.clear();
         std::map<std::string, int> seen;
@@ -79,8 +81,8 @@ class LearningRateMonitor {
     };
 
     template <class Optimizer>
-    void add(const Optimizer& optimizer, std::size_t index, const std::string& given, std::optional<Interval> interval,
-             std::map<std::string, int>& seen) {
+    void add(const Optimizer& optimizer, std::size_t index, const std::string& given,
+             std::optional<Interval> interval, std::map<std::string, int>& seen) {
         const std::string type = optimizer_name(optimizer);
         if (given.empty()) {
             ++seen[type];
@@ -97,12 +99,14 @@ class LearningRateMonitor {
                 own = "pg" + std::to_string(group + 1);
             }
             if (std::ranges::find(taken, own) != taken.end()) {
-                throw ConfigError("LearningRateMonitor: " + name + " has two parameter groups of the name \"" + own +
+                throw ConfigError("LearningRateMonitor: " + name +
+                                  " has two parameter groups of the name \"" + own +
                                   "\". Give each a name of its own.");
             }
             taken.push_back(own);
             const std::string full = own.empty() ? name : name + "/" + own;
-            lines_.push_back({index, group, interval, MetricNames::intern(full), MetricNames::intern(full + "-momentum"),
+            lines_.push_back({index, group, interval, MetricNames::intern(full),
+                              MetricNames::intern(full + "-momentum"),
                               MetricNames::intern(full + "-weight_decay")});
         }
     }

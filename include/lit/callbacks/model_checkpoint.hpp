@@ -168,11 +168,13 @@ class ModelCheckpoint {
     }
 
     [[nodiscard]] std::string state_key() const {
-        return "ModelCheckpoint{'monitor': " + (monitor_.empty() ? "None" : detail::python_repr(monitor_.name())) +
+        return "ModelCheckpoint{'monitor': " +
+               (monitor_.empty() ? "None" : detail::python_repr(monitor_.name())) +
                ", 'mode': " + detail::python_repr(python_name(options_.mode)) +
                ", 'every_n_train_steps': " + std::to_string(every_n_train_steps_) +
                ", 'every_n_epochs': " + std::to_string(every_n_epochs_) + ", 'train_time_interval': " +
-               (options_.train_time_interval ? detail::python_repr(*options_.train_time_interval) : "None") + "}";
+               (options_.train_time_interval ? detail::python_repr(*options_.train_time_interval) : "None") +
+               "}";
     }
     [[nodiscard]] Dict state_dict() const {
         Dict state{{"monitor", monitor_.empty() ? Value() : Value(monitor_.name())}};
@@ -188,10 +190,11 @@ class ModelCheckpoint {
             last_path_ = last->string();
         }
         if (!same) {
-            std::fprintf(stderr,
-                         "lit: warning: ModelCheckpoint: the folder was %s and is now %s, so only best_model_path is "
-                         "taken over from the checkpoint.\n",
-                         folder->is<std::string>() ? folder->string().c_str() : "None", dirpath_.c_str());
+            std::fprintf(
+                stderr,
+                "lit: warning: ModelCheckpoint: the folder was %s and is now %s, so only best_model_path is "
+                "taken over from the checkpoint.\n",
+                folder->is<std::string>() ? folder->string().c_str() : "None", dirpath_.c_str());
         }
     }
 
@@ -210,7 +213,8 @@ class ModelCheckpoint {
         }
         const Clock::time_point now = Clock::now();
         // Clocks differ: rank 0 decides.
-        const bool mine = trainer.is_global_zero() && now - last_time_checked_ >= *options_.train_time_interval;
+        const bool mine =
+            trainer.is_global_zero() && now - last_time_checked_ >= *options_.train_time_interval;
         const bool due = trainer.reduce_decision(mine, false);
         if (due) {
             last_time_checked_ = now;
@@ -222,13 +226,15 @@ class ModelCheckpoint {
             return *options_.save_on_train_epoch_end;
         }
         const auto& options = trainer.options();
-        if ((options.val_check_interval && options.val_check_interval->time()) || options.check_val_every_n_epoch != 1) {
+        if ((options.val_check_interval && options.val_check_interval->time()) ||
+            options.check_val_every_n_epoch != 1) {
             return false;
         }
         return !validates(trainer) || detail::validates_once_per_epoch(options);
     }
     [[nodiscard]] static bool validates(auto& trainer) {
-        return std::ranges::any_of(trainer.num_val_batches(), [](std::int64_t batches) { return batches != 0; });
+        return std::ranges::any_of(trainer.num_val_batches(),
+                                   [](std::int64_t batches) { return batches != 0; });
     }
     /// Whether the monitor is not there yet, or a validation that renews it follows on this batch.
     [[nodiscard]] bool before_validation(auto& trainer) {
@@ -239,8 +245,8 @@ class ModelCheckpoint {
             return true;
         }
         const auto every = trainer.options().check_val_every_n_epoch;
-        return !saves_on_train_epoch_end(trainer) && trainer.progress().batch.is_last_batch && validates(trainer) &&
-               (!every || (trainer.current_epoch() + 1) % *every == 0);
+        return !saves_on_train_epoch_end(trainer) && trainer.progress().batch.is_last_batch &&
+               validates(trainer) && (!every || (trainer.current_epoch() + 1) % *every == 0);
     }
     [[nodiscard]] bool is_missing(auto& trainer) const {
         return !monitor_.empty() && !find(trainer, monitor_.name(), monitor_.id());
@@ -252,7 +258,8 @@ class ModelCheckpoint {
         if (every_n_epochs_ >= 1 && (trainer.current_epoch() + 1) % every_n_epochs_ == 0) {
             save_top_k(trainer);
         }
-        if (last_step_saved_ == trainer.global_step() || (options_.save_last.is_link() && !last_saved_.empty())) {
+        if (last_step_saved_ == trainer.global_step() ||
+            (options_.save_last.is_link() && !last_saved_.empty())) {
             save_last(trainer);
         }
     }
@@ -327,9 +334,10 @@ class ModelCheckpoint {
         }
     }
     void report_missing(auto& trainer) {
-        const std::string problem = "ModelCheckpoint: no logged value \"" + monitor_.name() + "\". Known: " +
-                                    trainer.callback_metrics().names() + ", epoch, step. Log it with log(\"" +
-                                    monitor_.name() + "\", ...), or correct the monitor.";
+        const std::string problem = "ModelCheckpoint: no logged value \"" + monitor_.name() +
+                                    "\". Known: " + trainer.callback_metrics().names() +
+                                    ", epoch, step. Log it with log(\"" + monitor_.name() +
+                                    "\", ...), or correct the monitor.";
         if (validation_has_run_) {
             throw ConfigError(problem);
         }
@@ -364,9 +372,12 @@ class ModelCheckpoint {
             return CheckpointName::Shown{shown, whole};
         };
     }
-    [[nodiscard]] std::string file(const std::string& stem) const { return (dirpath_ / (stem + ".ckpt")).string(); }
+    [[nodiscard]] std::string file(const std::string& stem) const {
+        return (dirpath_ / (stem + ".ckpt")).string();
+    }
     /// The file's path, with `-v1`, `-v2`, ... as long as another file is there than `own`.
-    [[nodiscard]] std::string free_path(auto& trainer, const std::string& stem, const std::string& own) const {
+    [[nodiscard]] std::string free_path(auto& trainer, const std::string& stem,
+                                        const std::string& own) const {
         std::string path = file(stem);
         if (options_.enable_version_counter) {
             for (std::int64_t version = 1; exists(trainer, path) && path != own; ++version) {

@@ -19,8 +19,8 @@ class SaveLast {
     enum Kind : std::uint8_t { no, copy, link };
 
     constexpr SaveLast() = default;
-    constexpr SaveLast(Kind kind) : kind_(kind) {}            // NOLINT: `.save_last = SaveLast::link`
-    constexpr SaveLast(bool on) : kind_(on ? copy : no) {}    // NOLINT: `.save_last = true`
+    constexpr SaveLast(Kind kind) : kind_(kind) {}          // NOLINT: `.save_last = SaveLast::link`
+    constexpr SaveLast(bool on) : kind_(on ? copy : no) {}  // NOLINT: `.save_last = true`
 
     [[nodiscard]] constexpr bool wanted() const { return kind_ != no; }
     [[nodiscard]] constexpr bool is_link() const { return kind_ == link; }
@@ -33,21 +33,23 @@ class SaveLast {
 ///
 /// `mode` stands before `save_top_k`; apart from that the order is Lightning's.
 struct ModelCheckpointOptions {
-    std::filesystem::path dirpath{};  ///< empty: `checkpoints` in the first logger's folder, or in the root folder
-    std::string filename{};           ///< a CheckpointName; empty: `{epoch}-{step}`
-    std::string monitor{};            ///< only for ModelCheckpoint<>: the value's name, chosen at run time
+    std::filesystem::path
+        dirpath{};           ///< empty: `checkpoints` in the first logger's folder, or in the root folder
+    std::string filename{};  ///< a CheckpointName; empty: `{epoch}-{step}`
+    std::string monitor{};   ///< only for ModelCheckpoint<>: the value's name, chosen at run time
     bool verbose = false;
     Mode mode = Mode::minimize;
-    SaveLast save_last{};             ///< written whenever another checkpoint is, and at the end if there was none
-    std::int64_t save_top_k = 1;      ///< -1: all; 0: none; without a monitor -1, 0 or 1 (the newest)
-    bool save_on_exception = false;   ///< Ctrl+C and SIGTERM are exceptions too
+    SaveLast save_last{};  ///< written whenever another checkpoint is, and at the end if there was none
+    std::int64_t save_top_k = 1;     ///< -1: all; 0: none; without a monitor -1, 0 or 1 (the newest)
+    bool save_on_exception = false;  ///< Ctrl+C and SIGTERM are exceptions too
     bool save_weights_only = false;
     bool auto_insert_metric_name = true;
     std::optional<std::int64_t> every_n_train_steps{};               ///< optimizer steps
     std::optional<std::chrono::milliseconds> train_time_interval{};  ///< 0: every batch
     std::optional<std::int64_t> every_n_epochs{};                    ///< 1 where no other trigger is given
-    std::optional<bool> save_on_train_epoch_end{};  ///< none: before or after validation, as Lightning decides
-    bool enable_version_counter = true;             ///< -v1, -v2, ... rather than replace a file that is there
+    std::optional<bool>
+        save_on_train_epoch_end{};       ///< none: before or after validation, as Lightning decides
+    bool enable_version_counter = true;  ///< -v1, -v2, ... rather than replace a file that is there
 
     /// Errors  ConfigError that says which values exclude each other.
     void check(bool monitors) const {
@@ -63,17 +65,19 @@ struct ModelCheckpointOptions {
                    "Expected 0 (never) or more.");
         }
         if (train_time_interval && train_time_interval->count() < 0) {
-            refuse("train_time_interval is negative", "Expected a duration, for instance std::chrono::minutes{30}.");
+            refuse("train_time_interval is negative",
+                   "Expected a duration, for instance std::chrono::minutes{30}.");
         }
-        const int triggers = (every_n_train_steps.value_or(0) >= 1 ? 1 : 0) + (every_n_epochs.value_or(0) >= 1 ? 1 : 0) +
-                             (train_time_interval ? 1 : 0);
+        const int triggers = (every_n_train_steps.value_or(0) >= 1 ? 1 : 0) +
+                             (every_n_epochs.value_or(0) >= 1 ? 1 : 0) + (train_time_interval ? 1 : 0);
         if (triggers > 1) {
             refuse("more than one of every_n_train_steps, every_n_epochs and train_time_interval is given",
                    "Give one, or use several ModelCheckpoints.");
         }
         if (!monitors && save_top_k > 1) {
             refuse("save_top_k = " + std::to_string(save_top_k) + " without a monitor",
-                   "There is nothing to rank by: name a value, ModelCheckpoint<\"val_loss\">, or use -1, 0 or 1.");
+                   "There is nothing to rank by: name a value, ModelCheckpoint<\"val_loss\">, or use -1, 0 "
+                   "or 1.");
         }
     }
 };

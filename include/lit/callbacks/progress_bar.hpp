@@ -20,12 +20,12 @@
 namespace lit {
 
 struct ProgressBarOptions {
-    std::int64_t refresh_rate = 1;          ///< draws on every such batch at most; 0: never anything
-    bool leave = false;                     ///< whether the bar of each epoch stays on the terminal
-    std::FILE* file = nullptr;              ///< none: stdout
-    std::optional<bool> terminal{};         ///< none: as the file is
-    std::optional<std::size_t> width{};     ///< in characters; none: as wide as the terminal
-    bool ascii = false;                     ///< the bar in # rather than in blocks
+    std::int64_t refresh_rate = 1;       ///< draws on every such batch at most; 0: never anything
+    bool leave = false;                  ///< whether the bar of each epoch stays on the terminal
+    std::FILE* file = nullptr;           ///< none: stdout
+    std::optional<bool> terminal{};      ///< none: as the file is
+    std::optional<std::size_t> width{};  ///< in characters; none: as wide as the terminal
+    bool ascii = false;                  ///< the bar in # rather than in blocks
 };
 
 /// Shows how far a run has come, with the values that were logged with `.prog_bar = true`.
@@ -48,7 +48,9 @@ class ProgressBar {
         }
     }
 
-    void on_sanity_check_start(auto& trainer, auto& /*module*/) { evaluate(trainer, "Sanity Checking", false); }
+    void on_sanity_check_start(auto& trainer, auto& /*module*/) {
+        evaluate(trainer, "Sanity Checking", false);
+    }
     void on_sanity_check_end(auto& /*trainer*/, auto& /*module*/) { output_.clear(); }
 
     void on_train_epoch_start(auto& trainer, auto& /*module*/) { start_epoch(trainer); }
@@ -65,7 +67,7 @@ class ProgressBar {
     }
     void on_train_epoch_end(auto& trainer, auto& /*module*/) {
         // On every rank, drawn or not: values of the epoch may be reduced over the ranks.
-        trainer.progress_bar_metrics();
+        [[maybe_unused]] const auto& published = trainer.progress_bar_metrics();
         if (!shows(trainer)) {
             return;
         }
@@ -93,9 +95,9 @@ class ProgressBar {
         }
         evaluate(trainer, "Validation", !inside_fit);
     }
-    void on_validation_batch_start(auto& trainer, auto& /*module*/, const auto& /*batch*/, std::int64_t /*batch_idx*/,
-                                   std::int64_t dataloader_idx) {
-        const auto& batches = trainer.sanity_checking()           ? trainer.num_sanity_val_batches()
+    void on_validation_batch_start(auto& trainer, auto& /*module*/, const auto& /*batch*/,
+                                   std::int64_t /*batch_idx*/, std::int64_t dataloader_idx) {
+        const auto& batches = trainer.sanity_checking()       ? trainer.num_sanity_val_batches()
                               : trainer.stage() == Stage::fit ? trainer.num_val_batches()
                                                               : trainer.num_eval_batches();
         start_loader(trainer, batches, dataloader_idx);
@@ -114,16 +116,16 @@ class ProgressBar {
     }
 
     void on_test_start(auto& trainer, auto& /*module*/) { evaluate(trainer, "Testing", true); }
-    void on_test_batch_start(auto& trainer, auto& /*module*/, const auto& /*batch*/, std::int64_t /*batch_idx*/,
-                             std::int64_t dataloader_idx) {
+    void on_test_batch_start(auto& trainer, auto& /*module*/, const auto& /*batch*/,
+                             std::int64_t /*batch_idx*/, std::int64_t dataloader_idx) {
         start_loader(trainer, trainer.num_eval_batches(), dataloader_idx);
     }
     void on_test_batch_end(auto& trainer, auto& /*module*/) { advance(trainer); }
     void on_test_end(auto& trainer, auto& /*module*/) { shows(trainer) ? end_evaluation() : void(); }
 
     void on_predict_start(auto& trainer, auto& /*module*/) { evaluate(trainer, "Predicting", true); }
-    void on_predict_batch_start(auto& trainer, auto& /*module*/, const auto& /*batch*/, std::int64_t /*batch_idx*/,
-                                std::int64_t dataloader_idx) {
+    void on_predict_batch_start(auto& trainer, auto& /*module*/, const auto& /*batch*/,
+                                std::int64_t /*batch_idx*/, std::int64_t dataloader_idx) {
         start_loader(trainer, trainer.num_eval_batches(), dataloader_idx);
     }
     void on_predict_batch_end(auto& trainer, auto& /*module*/) { advance(trainer); }
@@ -140,7 +142,9 @@ class ProgressBar {
  private:
     using Clock = detail::ProgressLine::Clock;
 
-    [[nodiscard]] bool shows(auto& trainer) const { return options_.refresh_rate > 0 && trainer.is_global_zero(); }
+    [[nodiscard]] bool shows(auto& trainer) const {
+        return options_.refresh_rate > 0 && trainer.is_global_zero();
+    }
 
     void start_epoch(auto& trainer) {
         const auto limit = trainer.options().max_epochs;
@@ -199,12 +203,13 @@ class ProgressBar {
             }
             const auto number = version_number(version);
             constexpr std::size_t shown = 4;
-            text = "v_num=" + (number                     ? std::to_string(*number)
+            text = "v_num=" + (number                   ? std::to_string(*number)
                                : version.size() > shown ? version.substr(version.size() - shown)
                                                         : version);
         });
         for (const auto& [id, number] : trainer.progress_bar_metrics().items()) {
-            text += (text.empty() ? "" : ", ") + MetricNames::name(id) + "=" + detail::short_number(number.value());
+            text += (text.empty() ? "" : ", ") + MetricNames::name(id) + "=" +
+                    detail::short_number(number.value());
         }
         return text;
     }

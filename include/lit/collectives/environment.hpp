@@ -27,8 +27,8 @@ struct ClusterEnvironment {
     std::int64_t local_world_size = 0;  ///< processes of this machine; 0: not said
     std::string master_addr{};          ///< where rank 0, or torchrun's agent, can be reached
     std::uint16_t master_port = 0;
-    bool agent_serves = false;          ///< torchrun's agent serves the store already
-    std::int64_t restart_count = 0;     ///< the agent's store outlives a restart of the processes
+    bool agent_serves = false;       ///< torchrun's agent serves the store already
+    std::int64_t restart_count = 0;  ///< the agent's store outlives a restart of the processes
 
     [[nodiscard]] static ClusterEnvironment from_environment() {
         ClusterEnvironment found;
@@ -39,7 +39,8 @@ struct ClusterEnvironment {
         constexpr std::int64_t many = std::numeric_limits<std::int32_t>::max();
         found.world_size = number("WORLD_SIZE", 1, many);
         found.rank = number("RANK", 0, found.world_size - 1);
-        found.local_world_size = text("LOCAL_WORLD_SIZE") ? number("LOCAL_WORLD_SIZE", 1, found.world_size) : 0;
+        found.local_world_size =
+            text("LOCAL_WORLD_SIZE") ? number("LOCAL_WORLD_SIZE", 1, found.world_size) : 0;
         const std::int64_t here = found.local_world_size > 0 ? found.local_world_size : found.world_size;
         found.local_rank = number("LOCAL_RANK", 0, here - 1);
         if (found.world_size == 1) {
@@ -49,7 +50,8 @@ struct ClusterEnvironment {
         found.master_port = static_cast<std::uint16_t>(number("MASTER_PORT", 1, 65535));
         const std::string agent = text("TORCHELASTIC_USE_AGENT_STORE").value_or("");
         found.agent_serves = agent == "True" || agent == "true" || agent == "1";
-        found.restart_count = text("TORCHELASTIC_RESTART_COUNT") ? number("TORCHELASTIC_RESTART_COUNT", 0, many) : 0;
+        found.restart_count =
+            text("TORCHELASTIC_RESTART_COUNT") ? number("TORCHELASTIC_RESTART_COUNT", 0, many) : 0;
         return found;
     }
 
@@ -71,10 +73,11 @@ struct ClusterEnvironment {
                 set += (set.empty() ? "" : ", ") + std::string(other) + "=" + *text(other);
             }
         }
-        throw ConfigError("ClusterEnvironment: the variable " + std::string(name) + " is not set, found " + set +
-                          ". Start the program with `torchrun --no-python --nproc-per-node=N program`, which sets RANK, "
-                          "WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT; or set " +
-                          name + "; or set none of them for one process.");
+        throw ConfigError(
+            "ClusterEnvironment: the variable " + std::string(name) + " is not set, found " + set +
+            ". Start the program with `torchrun --no-python --nproc-per-node=N program`, which sets RANK, "
+            "WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT; or set " +
+            name + "; or set none of them for one process.");
     }
     static std::int64_t number(const char* name, std::int64_t least, std::int64_t most) {
         const std::string found = need(name);

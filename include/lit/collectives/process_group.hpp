@@ -58,7 +58,8 @@ inline c10::intrusive_ptr<c10d::Store> environment_store(const ClusterEnvironmen
     static c10::intrusive_ptr<c10d::Store> open;
     const std::lock_guard lock(mutex);
     const std::string key = environment.master_addr + ":" + std::to_string(environment.master_port) + "/" +
-                            std::to_string(environment.rank) + "/" + std::to_string(environment.restart_count);
+                            std::to_string(environment.rank) + "/" +
+                            std::to_string(environment.restart_count);
     if (!open || open_for != key) {
         open.reset();
         c10d::TCPStoreOptions options;
@@ -86,7 +87,8 @@ inline auto gloo_devices(bool on_one_machine) {
         left.remove_prefix(comma == std::string_view::npos ? left.size() : comma + 1);
     }
     if (devices.empty()) {
-        devices.push_back(on_one_machine ? Gloo::createDeviceForHostname("127.0.0.1") : Gloo::createDefaultDevice());
+        devices.push_back(on_one_machine ? Gloo::createDeviceForHostname("127.0.0.1")
+                                         : Gloo::createDefaultDevice());
     }
     return devices;
 }
@@ -114,8 +116,8 @@ class ProcessGroupCollective {
  public:
     ProcessGroupCollective() = default;
     /// A group of those who share the store, for instance threads of one process over a `c10d::HashStore`.
-    ProcessGroupCollective(const c10::intrusive_ptr<c10d::Store>& store, std::int64_t rank, std::int64_t world_size,
-                           ProcessGroupOptions options = {})
+    ProcessGroupCollective(const c10::intrusive_ptr<c10d::Store>& store, std::int64_t rank,
+                           std::int64_t world_size, ProcessGroupOptions options = {})
         : rank_(rank), world_size_(world_size), timeout_(options.timeout) {
         if (world_size < 1 || rank < 0 || rank >= world_size) {
             throw ConfigError("ProcessGroupCollective: rank " + std::to_string(rank) + " of world size " +
@@ -143,9 +145,10 @@ class ProcessGroupCollective {
                 auto store = detail::environment_store(environment, options.timeout);
                 static std::atomic<std::int64_t> groups{0};
                 // The agent's store outlives a restart, and the store outlives a group: each has names of its own.
-                store = c10::make_intrusive<c10d::PrefixStore>(
-                    "lit/attempt_" + std::to_string(environment.restart_count) + "/group_" + std::to_string(groups++),
-                    store);
+                store = c10::make_intrusive<c10d::PrefixStore>("lit/attempt_" +
+                                                                   std::to_string(environment.restart_count) +
+                                                                   "/group_" + std::to_string(groups++),
+                                                               store);
                 joined.connect(store, options);
             });
         }
@@ -206,9 +209,11 @@ class ProcessGroupCollective {
         if (!group_) {
             return value;
         }
-        std::vector<at::Tensor> tensors{at::scalar_tensor(static_cast<std::int64_t>(value.size()), at::kLong)};
+        std::vector<at::Tensor> tensors{
+            at::scalar_tensor(static_cast<std::int64_t>(value.size()), at::kLong)};
         broadcast_in_place(tensors, root);
-        value.resize(static_cast<std::size_t>(*static_cast<const std::int64_t*>(tensors[0].const_data_ptr())));
+        value.resize(
+            static_cast<std::size_t>(*static_cast<const std::int64_t*>(tensors[0].const_data_ptr())));
         if (value.empty()) {
             return value;
         }
@@ -239,12 +244,11 @@ class ProcessGroupCollective {
         }
     }
     [[nodiscard]] DistributedError failure(std::string_view operation, const std::exception& error) const {
-        return DistributedError("ProcessGroupCollective: " + std::string(operation) + " failed on rank " +
-                                std::to_string(rank_) + " of " + std::to_string(world_size_) + ": " +
-                                detail::plain_text(error) +
-                                "\nAnother process has ended, or did not answer within " +
-                                std::to_string(timeout_.count()) +
-                                " ms. The first error of all processes is the one to look at.");
+        return DistributedError(
+            "ProcessGroupCollective: " + std::string(operation) + " failed on rank " + std::to_string(rank_) +
+            " of " + std::to_string(world_size_) + ": " + detail::plain_text(error) +
+            "\nAnother process has ended, or did not answer within " + std::to_string(timeout_.count()) +
+            " ms. The first error of all processes is the one to look at.");
     }
 
  private:

@@ -147,6 +147,12 @@ namespace hooks {
                                     "before them), and make the member public.");                                      \
         }                                                                                                              \
         template <bool Callable>                                                                                       \
+        static constexpr void check_data() {                                                                           \
+            static_assert(Callable, "lit: this data module has a member " #NAME " that cannot be called as " #NAME     \
+                                    MODULE ". Write these arguments (trailing ones may be left out), and make the "    \
+                                    "member public.");                                                                 \
+        }                                                                                                              \
+        template <bool Callable>                                                                                       \
         static constexpr void check_callback() {                                                                       \
             static_assert(Callable, "lit: this callback has a member " #NAME                                           \
                                     " that cannot be called as " #NAME CALLBACK                                        \

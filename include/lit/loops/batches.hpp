@@ -115,4 +115,28 @@ decltype(auto) with_transferred(Run& run, const Batch& batch, std::int64_t datal
         dataloader_idx);
 }
 
+template <class H, class Run>
+inline constexpr bool someone_transfers =
+    H::template names<typename Run::module_type> ||
+    (Run::has_datamodule && H::template names<typename Run::source_type>);
+
+struct TypeOfBatch {
+    template <class Batch>
+    std::type_identity<Batch> operator()(const Batch& batch) const;
+};
+/// The batch that the steps see: what the loader gives, after the transfer hooks.
+template <class Run, class Batch>
+consteval auto moved_batch() {
+    if constexpr (someone_transfers<hooks::on_before_batch_transfer, Run> ||
+                  someone_transfers<hooks::transfer_batch_to_device, Run> ||
+                  someone_transfers<hooks::on_after_batch_transfer, Run>) {
+        return decltype(with_transferred(std::declval<Run&>(), std::declval<const Batch&>(), std::int64_t{},
+                                         TypeOfBatch{})){};
+    } else {
+        return std::type_identity<Batch>{};
+    }
+}
+template <class Run, class Batch>
+using moved_batch_t = typename decltype(moved_batch<Run, std::remove_cv_t<Batch>>())::type;
+
 }  // namespace lit::detail

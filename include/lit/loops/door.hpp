@@ -4,18 +4,22 @@
 #include <lit/callbacks/callback.hpp>
 #include <lit/core/hooks.hpp>
 #include <lit/data/loader.hpp>
+#include <lit/loops/batches.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/evaluation_loop.hpp>
 #include <lit/loops/optimization.hpp>
 #include <lit/loops/run.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <iterator>
+#include <optional>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 
 /// The check at the trainer's door: everything that the types of a run can get wrong is said in the first line of fit,
 /// validate, test or predict, before any loop is instantiated.
@@ -33,7 +37,7 @@ consteval auto first_batch_type() {
     }
 }
 template <class Source, class Request>
-using batch_of = typename decltype(first_batch_type<requested_t<Source, Request>>())::type;
+using loaded_batch_t = typename decltype(first_batch_type<requested_t<Source, Request>>())::type;
 
 // Lightning's arguments of each hook, as lit gives them.
 template <class H, class... Args>
@@ -81,9 +85,68 @@ consteval bool check_signatures() {
     return (CheckOne<Run, typename Run::module_type, S>::all() && ... && true);
 }
 
+template <class Run, class H, class... Args>
+consteval bool check_data(Signature<H, Args...>) {
+    using Data = typename Run::source_type;
+    if constexpr (H::template names<Data>) {
+        H::template check_data<module_form<H, Data, Run, std::tuple<Args&...>, sizeof...(Args)>().found>();
+    }
+    return true;
+}
+template <class Run>
+consteval bool check_data_module() {
+    if constexpr (Run::has_datamodule) {
+        using Data = typename Run::source_type;
+        using Exception = std::tuple<const std::exception&>;
+        check_data<Run>(Signature<hooks::prepare_data>{});
+        check_data<Run>(Signature<hooks::setup, const Stage>{});
+        check_data<Run>(Signature<hooks::teardown, const Stage>{});
+        if constexpr (hooks::on_exception::names<Data>) {
+            static_assert(module_form<hooks::on_exception, Data, Run, Exception, 1>().found,
+                          "lit: this data module has a member on_exception that cannot be called as on_exception(const "
+                          "std::exception&). Write this argument, or none, and make the member public.");
+        }
+    }
+    return true;
+}
+
+/// The hooks that bring a batch to the device. Their results feed each other: those that follow one that is there are
+/// checked where they are called.
+template <class Run, class Request>
+consteval bool check_transfer_hooks() {
+    using Batch = const loaded_batch_t<typename Run::source_type, Request>;
+    using I = std::int64_t;
+    using Before = Signature<hooks::on_before_batch_transfer, Batch, I>;
+    using Transfer = Signature<hooks::transfer_batch_to_device, Batch, const at::Device, I>;
+    using After = Signature<hooks::on_after_batch_transfer, Batch, I>;
+    constexpr bool before = someone_transfers<hooks::on_before_batch_transfer, Run>;
+    constexpr bool transfer = someone_transfers<hooks::transfer_batch_to_device, Run>;
+    check_signatures<Run, Before>();
+    if constexpr (!before) {
+        check_signatures<Run, Transfer>();
+    }
+    if constexpr (!before && !transfer) {
+        check_signatures<Run, After>();
+    }
+    if constexpr (Run::has_datamodule) {
+        check_data<Run>(Before{});
+        if constexpr (!before) {
+            check_data<Run>(Transfer{});
+        }
+        if constexpr (!before && !transfer) {
+            check_data<Run>(After{});
+        }
+    }
+    return true;
+}
+/// What the steps see of the loader that `Request` asks for.
+template <class Run, class Request>
+using batch_of = moved_batch_t<Run, loaded_batch_t<typename Run::source_type, Request>>;
+
 /// Hooks of every run.
 template <class Run>
 consteval bool check_common_hooks() {
+    check_data_module<Run>();
     return check_signatures<Run, Signature<hooks::setup, const Stage>, Signature<hooks::teardown, const Stage>,
                             Signature<hooks::prepare_data>, Signature<hooks::configure_model>,
                             Signature<hooks::on_exception, const std::exception>,
@@ -91,13 +154,35 @@ consteval bool check_common_hooks() {
                             Signature<hooks::on_load_checkpoint, const Dict>>();
 }
 
+template <class Output>
+struct ShownOutput {
+    using type = Output;
+};
+template <>
+struct ShownOutput<void> {
+    using type = NoOutput;
+};
+/// What a step of an evaluation hands to the end hooks of its batch.
+template <class Step, class Run, class Batch>
+using output_of = typename ShownOutput<std::remove_cvref_t<decltype(call_module_hook<Step>(
+    std::declval<Run&>(), std::declval<typename Run::module_type&>(), std::declval<Batch&>(),
+    std::declval<std::int64_t&>(), std::declval<std::int64_t&>()))>>::type;
+
 template <class Run, class Kind>
 consteval bool check_evaluation_hooks() {
     using I = std::int64_t;
+    using M = typename Run::module_type;
     if constexpr (Kind::request::template offered<typename Run::source_type>) {
-        using Batch = const batch_of<typename Run::source_type, typename Kind::request>;
-        check_signatures<Run, Signature<typename Kind::batch_start, Batch, I, I>,
-                         Signature<typename Kind::step, Batch, I, I>>();
+        check_transfer_hooks<Run, typename Kind::request>();
+        using Batch = const batch_of<Run, typename Kind::request>;
+        check_signatures<Run, Signature<typename Kind::step, Batch, I, I>,
+                         Signature<typename Kind::batch_start, Batch, I, I>>();
+        if constexpr (Kind::step::template names<M>) {
+            if constexpr (module_form<typename Kind::step, M, Run, std::tuple<Batch&, I&, I&>, 3>().found) {
+                using Output = output_of<typename Kind::step, Run, Batch>;
+                check_signatures<Run, Signature<typename Kind::batch_end, const Output, Batch, I, I>>();
+            }
+        }
     }
     return check_signatures<Run, Signature<typename Kind::start>, Signature<typename Kind::end>,
                             Signature<typename Kind::epoch_start>, Signature<typename Kind::epoch_end>,
@@ -132,6 +217,40 @@ consteval bool check_monitors(std::type_identity<ComponentTuple<C...>>) {
     return (check_monitor<M, component_t<C>, C...>() && ... && true);
 }
 
+/// Stands for the closure that `optimizer_step` is given.
+struct AnyClosure {
+    void operator()() const;
+};
+template <class Run, class Optimizer>
+consteval bool check_hooks_of_optimizer() {
+    using I = std::int64_t;
+    check_signatures<Run, Signature<hooks::on_before_optimizer_step, Optimizer>>();
+    if constexpr (automatic_optimization<typename Run::module_type>) {
+        check_signatures<Run, Signature<hooks::on_before_zero_grad, Optimizer>,
+                         Signature<hooks::optimizer_zero_grad, I, I, Optimizer>,
+                         Signature<hooks::configure_gradient_clipping, Optimizer, std::optional<double>, ClipAlgorithm>,
+                         Signature<hooks::optimizer_step, I, I, ClosureOptimizer<Run, Optimizer>, const AnyClosure>>();
+    }
+    return true;
+}
+template <class Run>
+consteval bool check_optimizers() {
+    using Configured = typename Run::configured_type;
+    if constexpr (!Configured::is_static) {
+        return check_hooks_of_optimizer<
+            Run, std::remove_reference_t<decltype(std::declval<Configured&>().optimizer(std::size_t{}))>>();
+    } else {
+        static_assert(!automatic_optimization<typename Run::module_type> || Configured::static_count == 1,
+                      "lit: automatic optimization has exactly one optimizer. For several, write static constexpr bool "
+                      "automatic_optimization = false; in the module and step them in training_step.");
+        return []<std::size_t... N>(std::index_sequence<N...>) {
+            return (check_hooks_of_optimizer<Run, std::remove_reference_t<decltype(std::declval<Configured&>()
+                                                                                       .template optimizer<N>())>>() &&
+                    ... && true);
+        }(std::make_index_sequence<Configured::static_count>{});
+    }
+}
+
 template <class Run>
 consteval bool check_fit() {
     using M = typename Run::module_type;
@@ -146,8 +265,14 @@ consteval bool check_fit() {
     static_assert(TrainRequest::offered<Source>,
                   "lit: fit needs training batches. Pass a loader as the second argument, or a data module with "
                   "train_dataloader().");
-    if constexpr (TrainRequest::offered<Source> && hooks::training_step::names<M> && has_optimizers<M>) {
-        using Batch = const batch_of<Source, TrainRequest>;
+    static_assert(!TrainRequest::offered<Source> || LoaderPolicy<requested_t<Source, TrainRequest>>,
+                  "lit: fit takes one training loader, found several (a range or a tuple of loaders). Concatenate their "
+                  "datasets, or write a loader that yields a struct with a batch of each.");
+    hooks::configure_optimizers::check_module<!has_optimizers<M> || requires(M& m) { m.configure_optimizers(); }>();
+    if constexpr (TrainRequest::offered<Source> && LoaderPolicy<requested_t<Source, TrainRequest>> &&
+                  hooks::training_step::names<M> && has_optimizers<M>) {
+        check_transfer_hooks<Run, TrainRequest>();
+        using Batch = const batch_of<Run, TrainRequest>;
         check_signatures<Run, Signature<hooks::training_step, Batch, I>>();
         if constexpr (automatic_optimization<M> &&
                       module_form<hooks::training_step, M, Run, std::tuple<Batch&, I&>, 2>().found) {
@@ -158,8 +283,24 @@ consteval bool check_fit() {
                           "std::optional of one, or a struct with a member loss. To optimize by hand, write static "
                           "constexpr bool automatic_optimization = false; in the module.");
         }
-        check_signatures<Run, Signature<hooks::on_train_batch_start, Batch, I>,
-                         Signature<hooks::on_train_batch_end, StepOutput, Batch, I>>();
+        check_signatures<Run, Signature<hooks::on_train_batch_start, Batch, I>>();
+        if constexpr (module_form<hooks::training_step, M, Run, std::tuple<Batch&, I&>, 2>().found) {
+            using Returned = std::remove_cvref_t<decltype(call_module_hook<hooks::training_step>(
+                std::declval<Run&>(), std::declval<M&>(), std::declval<Batch&>(), std::declval<I&>()))>;
+            check_signatures<Run, Signature<hooks::on_train_batch_end, const typename OutputOf<Returned>::type, Batch, I>>();
+        }
+        if constexpr (hooks::on_train_batch_start::names<M>) {
+            if constexpr (module_form<hooks::on_train_batch_start, M, Run, std::tuple<Batch&, I&>, 2>().found) {
+                using Answer = decltype(call_module_hook<hooks::on_train_batch_start>(
+                    std::declval<Run&>(), std::declval<M&>(), std::declval<Batch&>(), std::declval<I&>()));
+                static_assert(std::is_void_v<Answer> || std::same_as<Answer, Next>,
+                              "lit: on_train_batch_start of a module returns nothing or a lit::Next "
+                              "(lit::Next::skip_epoch ends the epoch).");
+            }
+        }
+        if constexpr (requires(M& m) { m.configure_optimizers(); }) {
+            check_optimizers<Run>();
+        }
     }
     check_signatures<Run, Signature<hooks::on_fit_start>, Signature<hooks::on_fit_end>,
                      Signature<hooks::on_sanity_check_start>, Signature<hooks::on_sanity_check_end>,
@@ -202,11 +343,27 @@ consteval bool check_predict() {
                   "lit: predict needs batches. Pass a loader as the second argument, or a data module with "
                   "predict_dataloader().");
     if constexpr (PredictRequest::offered<typename Run::source_type>) {
-        using Batch = const batch_of<typename Run::source_type, PredictRequest>;
+        check_transfer_hooks<Run, PredictRequest>();
+        using Batch = const batch_of<Run, PredictRequest>;
         using I = std::int64_t;
         check_signatures<Run, Signature<hooks::predict_step, Batch, I, I>,
                          Signature<hooks::on_predict_batch_start, Batch, I, I>>();
+        if constexpr (hooks::predict_step::names<M>) {
+            if constexpr (module_form<hooks::predict_step, M, Run, std::tuple<Batch&, I&, I&>, 3>().found) {
+                using Returned = decltype(call_module_hook<hooks::predict_step>(
+                    std::declval<Run&>(), std::declval<M&>(), std::declval<Batch&>(), std::declval<I&>(),
+                    std::declval<I&>()));
+                static_assert(!std::is_void_v<Returned>, "lit: predict_step has to return the prediction of its batch.");
+                if constexpr (!std::is_void_v<Returned>) {
+                    check_signatures<Run, Signature<hooks::on_predict_batch_end, std::remove_cvref_t<Returned>, Batch,
+                                                    I, I>>();
+                }
+            }
+        }
     }
+    check_signatures<Run, Signature<hooks::on_predict_start>, Signature<hooks::on_predict_end>,
+                     Signature<hooks::on_predict_epoch_start>, Signature<hooks::on_predict_epoch_end>,
+                     Signature<hooks::on_predict_model_eval>>();
     check_common_hooks<Run>();
     return true;
 }

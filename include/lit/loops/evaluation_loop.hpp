@@ -56,6 +56,9 @@ struct Testing {
     static constexpr std::string_view limit_name = "limit_test_batches";
 };
 
+/// What the batch's end hooks see of a step that returned nothing.
+struct NoOutput {};
+
 /// Puts a module into evaluation mode and each part of it back into the mode it had.
 class ModuleModes {
  public:
@@ -116,6 +119,10 @@ class EvaluationLoop {
                 max_batches_.push_back(batches.value_or(unlimited));
             });
             seen_.assign(max_batches_.size(), 0);
+            if (run_.stage() == Stage::fit) {
+                const std::int64_t sanity = run_.options().num_sanity_val_steps;
+                run_.set_num_val_batches(batches(), batches(sanity == -1 ? unlimited : sanity));
+            }
         }
     }
     /// Batches of each loader; -1 where nobody knows.
@@ -127,7 +134,23 @@ class EvaluationLoop {
         }
         return all;
     }
-    [[nodiscard]] bool has_loaders() const { return !max_batches_.empty(); }
+    /// Whether there is something to evaluate. Loaders whose number is known only at run time may be none, so they are
+    /// asked for here; one loader is asked for where it is needed.
+    [[nodiscard]] bool validates() {
+        if constexpr (offered && has_step) {
+            if (limit_.is_zero()) {
+                return false;
+            }
+            if constexpr (LoaderRange<Returned>) {
+                setup_data();
+                return !max_batches_.empty();
+            } else {
+                return true;
+            }
+        } else {
+            return false;
+        }
+    }
     void reload_next_time() { loaders_.reset(); }
 
     /// Units   `at_most`: batches of each loader, for the sanity check.
@@ -295,8 +318,6 @@ class EvaluationLoop {
             throw TerminationRequest();
         }
     }
-
-    struct NoOutput {};
 
     Run& run_;
     Limit limit_;

@@ -66,17 +66,11 @@ class FitLoop {
 
     void sanity_check() {
         const std::int64_t steps = run_.options().num_sanity_val_steps;
-        if constexpr (EvaluationLoop<Run, Validation>::offered && EvaluationLoop<Run, Validation>::has_step) {
-            validation_.setup_data();
-        }
-        validates_ = validation_.has_loaders();
-        constexpr auto all = EvaluationLoop<Run, Validation>::unlimited;
-        const std::int64_t at_most = steps == -1 ? all : steps;
-        run_.set_num_val_batches(validation_.batches(), validation_.batches(at_most));
+        const RngIsolation isolation;
+        validates_ = validation_.validates();
         if (!validates_ || steps == 0) {
             return;
         }
-        const RngIsolation isolation;
         const RunState::Nested nested(run_.state());
         RunState& state = run_.state();
         state.running = RunningStage::sanity_checking;
@@ -85,7 +79,7 @@ class FitLoop {
         call_callbacks<hooks::on_sanity_check_start>(run_);
         {
             const at::NoGradGuard no_grad;
-            validation_.run(at_most);
+            validation_.run(steps == -1 ? EvaluationLoop<Run, Validation>::unlimited : steps);
         }
         call_callbacks<hooks::on_sanity_check_end>(run_);
         state.reset_results();
@@ -104,6 +98,9 @@ class FitLoop {
         // Saved while an epoch's end was being handled: that epoch is over.
         progress.epoch.total.completed += progress.epoch.current.processed - progress.epoch.current.completed;
         progress.epoch.current.completed = progress.epoch.current.processed;
+        if (epoch_.is_validation_epoch()) {
+            validation_.setup_data();
+        }
         call_all<hooks::on_train_start>(run_);
         bool first = true;
         while (!done()) {
@@ -154,6 +151,10 @@ class FitLoop {
     void finish_epoch() {
         RunState& state = run_.state();
         state.epoch_end_reached();
+        if (run_.world_size() > 1) {
+            // All ranks reduce here, so that a reader on one rank alone (a progress bar) does not reduce alone.
+            state.publish();
+        }
         state.progress.epoch.increment_processed();
         call_callbacks_if<hooks::on_train_epoch_end, DoesNotMonitor>(run_);
         call_module<hooks::on_train_epoch_end>(run_);

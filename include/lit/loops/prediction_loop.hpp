@@ -60,7 +60,7 @@ class PredictionLoop {
     }
 
     auto predict(const std::vector<std::int64_t>& batches) {
-        using Output = output_t<typename decltype(batch_type<Loaders>())::type>;
+        using Output = output_t<moved_batch_t<Run, typename decltype(batch_type<Loaders>())::type>>;
         static_assert(!std::is_void_v<Output>, "lit: predict_step has to return the prediction of its batch.");
         std::vector<std::vector<Output>> predictions;
         bool any = false;

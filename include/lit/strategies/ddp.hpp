@@ -9,10 +9,10 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/engine.h>
+#include <torch/nn/module.h>
 #include <torch/csrc/distributed/c10d/comm.hpp>
 #include <torch/csrc/distributed/c10d/logger.hpp>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
-#include <torch/nn/module.h>
 
 #include <algorithm>
 #include <chrono>
@@ -31,11 +31,13 @@
 namespace lit {
 
 struct DDPOptions {
-    bool find_unused_parameters = false;  ///< parameters may be left out of a loss; costs a walk of the graph per step
-    bool gradient_as_bucket_view = false;  ///< gradients are views of what is exchanged: a copy and its memory less
-    std::int64_t bucket_cap_mb = 25;       ///< gradients travel in parts of about this size
-    bool broadcast_buffers = true;         ///< buffers are those of rank 0 before each step that synchronises
-    bool static_graph = false;             ///< every step uses the same parameters in the same way
+    bool find_unused_parameters =
+        false;  ///< parameters may be left out of a loss; costs a walk of the graph per step
+    bool gradient_as_bucket_view =
+        false;  ///< gradients are views of what is exchanged: a copy and its memory less
+    std::int64_t bucket_cap_mb = 25;  ///< gradients travel in parts of about this size
+    bool broadcast_buffers = true;    ///< buffers are those of rank 0 before each step that synchronises
+    bool static_graph = false;        ///< every step uses the same parameters in the same way
     std::chrono::milliseconds timeout = std::chrono::minutes{30};  ///< for meeting, and for each exchange
 };
 
@@ -66,22 +68,26 @@ class DDP {
         }
     }
     /// With processes that have met already.
-    DDP(DDPOptions options, ProcessGroupCollective collective) : DDP(options) { collective_.emplace(std::move(collective)); }
+    DDP(DDPOptions options, ProcessGroupCollective collective) : DDP(options) {
+        collective_.emplace(std::move(collective));
+    }
 
     DDP(DDP&&) = default;
     DDP& operator=(DDP&&) = default;
 
     void setup_environment() {
         if (!collective_) {
-            collective_.emplace(
-                ProcessGroupCollective::join(ClusterEnvironment::from_environment(), {.timeout = options_.timeout}));
+            collective_.emplace(ProcessGroupCollective::join(ClusterEnvironment::from_environment(),
+                                                             {.timeout = options_.timeout}));
         }
     }
     [[nodiscard]] static at::Device device() { return {at::kCPU}; }
     [[nodiscard]] const ProcessGroupCollective& collective() const {
         if (!collective_) {
-            throw Error("DDP: the processes have not met yet. Call setup_environment() first; a trainer does so at the "
-                        "start of a run.");
+            throw Error(
+                "DDP: the processes have not met yet. Call setup_environment() first; a trainer does so at "
+                "the "
+                "start of a run.");
         }
         return *collective_;
     }
@@ -131,7 +137,8 @@ class DDP {
         if (options_.static_graph && first_backward_ && loss.requires_grad()) {
             // The first pass is watched; its exchange comes when all gradients are there.
             loss.register_hook([reducer = reducer_](const at::Tensor& gradient) {
-                torch::autograd::Engine::get_default_engine().queue_callback([reducer] { reducer->delay_all_reduce(); });
+                torch::autograd::Engine::get_default_engine().queue_callback(
+                    [reducer] { reducer->delay_all_reduce(); });
                 return gradient;
             });
         }
@@ -169,7 +176,8 @@ class DDP {
     static constexpr std::size_t first_bucket_bytes = std::size_t{1} << 20U;
 
     static bool is_known(const std::vector<at::Tensor>& known, const at::Tensor& tensor) {
-        return std::any_of(known.begin(), known.end(), [&](const at::Tensor& other) { return other.is_same(tensor); });
+        return std::any_of(known.begin(), known.end(),
+                           [&](const at::Tensor& other) { return other.is_same(tensor); });
     }
 
     /// `state`: everything that rank 0 sends. A tensor that is registered twice counts once.
@@ -200,11 +208,12 @@ class DDP {
     static std::string describe(const torch::nn::Module& module) {
         std::ostringstream out;
         for (const auto& item : module.named_parameters()) {
-            out << "parameter " << item.key() << " " << item.value().sizes() << " " << item.value().scalar_type()
-                << (item.value().requires_grad() ? "" : ", frozen") << "\n";
+            out << "parameter " << item.key() << " " << item.value().sizes() << " "
+                << item.value().scalar_type() << (item.value().requires_grad() ? "" : ", frozen") << "\n";
         }
         for (const auto& item : module.named_buffers()) {
-            out << "buffer " << item.key() << " " << item.value().sizes() << " " << item.value().scalar_type() << "\n";
+            out << "buffer " << item.key() << " " << item.value().sizes() << " " << item.value().scalar_type()
+                << "\n";
         }
         return out.str();
     }
@@ -229,9 +238,10 @@ class DDP {
             std::getline(left, a);
             std::getline(right, b);
         } while (a == b);
-        throw DistributedError("DDP: the module of rank " + std::to_string(other) + " differs from that of rank 0: rank 0 has " +
-                               (left ? a : "nothing more") + ", rank " + std::to_string(other) + " has " +
-                               (right ? b : "nothing more") + ". Build the same module in every process.");
+        throw DistributedError("DDP: the module of rank " + std::to_string(other) +
+                               " differs from that of rank 0: rank 0 has " + (left ? a : "nothing more") +
+                               ", rank " + std::to_string(other) + " has " + (right ? b : "nothing more") +
+                               ". Build the same module in every process.");
     }
 
     void make_reducer() {
@@ -242,13 +252,14 @@ class DDP {
             names.emplace(i, names_[i]);
         }
         collective().guarded("preparing the exchange of gradients", [&] {
-            auto [buckets, limits] =
-                c10d::compute_bucket_assignment_by_size(parameters_, {first_bucket_bytes, cap}, expect_sparse);
+            auto [buckets, limits] = c10d::compute_bucket_assignment_by_size(
+                parameters_, {first_bucket_bytes, cap}, expect_sparse);
             // The last layer's gradients come first.
             std::reverse(buckets.begin(), buckets.end());
             reducer_ = std::make_shared<c10d::Reducer>(
-                parameters_, std::move(buckets), collective().group(), expect_sparse, static_cast<std::int64_t>(cap),
-                options_.find_unused_parameters, options_.gradient_as_bucket_view, std::move(names),
+                parameters_, std::move(buckets), collective().group(), expect_sparse,
+                static_cast<std::int64_t>(cap), options_.find_unused_parameters,
+                options_.gradient_as_bucket_view, std::move(names),
                 static_cast<std::int64_t>(first_bucket_bytes), false, false, std::vector<std::int64_t>{});
             logger_ = std::make_shared<c10d::Logger>(reducer_);
             reducer_->set_logger(logger_);
@@ -277,11 +288,12 @@ class DDP {
                     unused += (unused.empty() ? "" : ", ") + names_[i];
                 }
             }
-            throw DistributedError(
-                "DDP: in the last step some parameters of rank " + std::to_string(collective().rank()) +
-                " took no part in the loss, so their gradients could not be averaged" +
-                (unused.empty() ? "" : ": " + unused) +
-                ". Use every parameter, freeze those before fit, or set lit::DDP{{.find_unused_parameters = true}}.");
+            throw DistributedError("DDP: in the last step some parameters of rank " +
+                                   std::to_string(collective().rank()) +
+                                   " took no part in the loss, so their gradients could not be averaged" +
+                                   (unused.empty() ? "" : ": " + unused) +
+                                   ". Use every parameter, freeze those before fit, or set "
+                                   "lit::DDP{{.find_unused_parameters = true}}.");
         }
     }
 

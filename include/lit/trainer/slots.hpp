@@ -5,6 +5,7 @@
 #include <lit/precision/precision.hpp>
 #include <lit/strategies/strategy.hpp>
 
+#include <concepts>
 #include <type_traits>
 
 namespace lit::detail {
@@ -14,8 +15,14 @@ inline constexpr bool fits_third_slot = CallbackPolicy<C>;
 
 // Written as assertions rather than as constraints of the template: a constraint that fails is reported as "no matching
 // constructor", and the user would have to read on to find out why.
+/// Stands for arguments of Trainer that are not strategy, precision, options, components.
+struct AnotherOrder {};
+
 template <class Strategy, class Precision, class... Components>
 consteval bool check_slots() {
+    static_assert(!std::same_as<Strategy, AnotherOrder>,
+                  "lit: Trainer takes a strategy, a precision, lit::TrainerOptions and then the components, in this order. "
+                  "Write lit::Trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{...}, ...}.");
     static_assert(!PrecisionPolicy<Strategy> || StrategyPolicy<Strategy>,
                   "lit: Trainer's first slot is the strategy, found a precision. Write lit::Trainer{lit::SingleDevice{}, "
                   "lit::Fp32{}, lit::TrainerOptions{...}, ...}.");

@@ -166,7 +166,7 @@ class Trainer {
             parts_.state.automatic_optimization = automatic_optimization<Module>;
             FitResult result;
             try {
-                framed(run, run_options, [&](bool resumed) { detail::FitLoop<ThisRun>(run).run(resumed); });
+                framed<true>(run, run_options, [&](bool resumed) { detail::FitLoop<ThisRun>(run).run(resumed); });
                 result.reason = parts_.state.should_stop ? parts_.state.stop_reason : std::string();
             } catch (const Interrupt& interrupt) {
                 result.status = interrupt.status();
@@ -199,7 +199,7 @@ class Trainer {
             ThisRun run(parts_, module, source, begin(stage));
             const bool testing = stage == Stage::test;
             RunState& state = parts_.state;
-            framed(run, run_options, [&](bool) {
+            framed<false>(run, run_options, [&](bool) {
                 module.zero_grad(true);
                 detail::EvaluationLoop<ThisRun, Kind> loop(
                     run, testing ? run.options().limit_test_batches : run.options().limit_val_batches,
@@ -227,7 +227,7 @@ class Trainer {
             ThisRun run(parts_, module, source, begin(Stage::predict));
             detail::PredictionLoop<ThisRun> loop(run);
             decltype(loop.run()) predictions;
-            framed(run, run_options, [&](bool) {
+            framed<false>(run, run_options, [&](bool) {
                 module.zero_grad(true);
                 without_gradients([&] { predictions = loop.run(); });
             });
@@ -259,13 +259,12 @@ class Trainer {
     }
 
     /// The order of Lightning's hooks around a run.
-    template <class ThisRun, class Body>
+    template <bool Fitting, class ThisRun, class Body>
     void framed(ThisRun& run, const RunOptions& run_options, Body&& body) {
         const SignalWatch watch;
         const Attachment attachment(run);
         RunState& state = parts_.state;
         const Stage stage = state.stage;
-        const bool fitting = stage == Stage::fit;
         const DeterminismScope determinism(parts_.options);
         try {
             state.results = nullptr;
@@ -284,18 +283,20 @@ class Trainer {
             state.train_results.reset();
             state.reset_results();
             state.reset_metrics();
-            parts_.strategy.setup(run.module(), fitting);
-            if (fitting) {
+            parts_.strategy.setup(run.module(), Fitting);
+            if constexpr (Fitting) {
                 run.set_configured(configure(run));
                 detail::call_all<hooks::on_fit_start>(run);
             }
             log_hyperparams(run);
-            if (fitting && checkpoint) {
-                connector.restore_training(*checkpoint);
+            if constexpr (Fitting) {
+                if (checkpoint) {
+                    connector.restore_training(*checkpoint);
+                }
             }
-            body(fitting && checkpoint.has_value());
+            body(Fitting && checkpoint.has_value());
             parts_.strategy.teardown(run.module());
-            if (fitting) {
+            if constexpr (Fitting) {
                 detail::call_all<hooks::on_fit_end>(run);
             }
             call_datamodule<hooks::teardown>(run, stage);
@@ -468,5 +469,8 @@ class Trainer {
 
 template <class Strategy, class Precision, class... Components>
 Trainer(Strategy, Precision, TrainerOptions, Components...) -> Trainer<Strategy, Precision, Components...>;
+// Any other order ends in a message.
+template <class... Given>
+Trainer(Given...) -> Trainer<detail::AnotherOrder, detail::AnotherOrder>;
 
 }  // namespace lit

@@ -43,7 +43,8 @@ template <class Trainer>
 
 [[nodiscard]] inline bool holds_something(const std::filesystem::path& folder) {
     std::error_code reason;
-    return std::filesystem::is_directory(folder, reason) && !std::filesystem::is_empty(folder, reason) && !reason;
+    return std::filesystem::is_directory(folder, reason) && !std::filesystem::is_empty(folder, reason) &&
+           !reason;
 }
 
 /// The `last*.ckpt` that was written most recently; empty when there is none.
@@ -85,25 +86,29 @@ inline void link_file(const std::filesystem::path& file, const std::filesystem::
     }
     std::filesystem::create_symlink(from.lexically_relative(to.parent_path()), temporary, reason);
     if (reason) {
-        std::filesystem::copy_file(from, temporary, std::filesystem::copy_options::overwrite_existing, reason);
+        std::filesystem::copy_file(from, temporary, std::filesystem::copy_options::overwrite_existing,
+                                   reason);
     }
     if (!reason) {
         std::filesystem::rename(temporary, to, reason);
     }
     if (reason) {
-        throw FileError("ModelCheckpoint: \"" + to.string() + "\" cannot be made to point to \"" + from.string() +
-                        "\": " + reason.message() + ".");
+        throw FileError("ModelCheckpoint: \"" + to.string() + "\" cannot be made to point to \"" +
+                        from.string() + "\": " + reason.message() + ".");
     }
 }
 
 /// Whether a checkpoint that is no longer wanted may go: not the new file, not the one the run started from, and not
 /// one outside of the callback's own folder.
-[[nodiscard]] inline bool may_remove(const std::filesystem::path& previous, const std::filesystem::path& current,
-                                     const std::filesystem::path& resumed_from, const std::filesystem::path& folder) {
+[[nodiscard]] inline bool may_remove(const std::filesystem::path& previous,
+                                     const std::filesystem::path& current,
+                                     const std::filesystem::path& resumed_from,
+                                     const std::filesystem::path& folder) {
     const auto plain = [](const std::filesystem::path& path) {
         return std::filesystem::absolute(path).lexically_normal();
     };
-    if (plain(previous) == plain(current) || (!resumed_from.empty() && plain(previous) == plain(resumed_from))) {
+    if (plain(previous) == plain(current) ||
+        (!resumed_from.empty() && plain(previous) == plain(resumed_from))) {
         return false;
     }
     const std::filesystem::path inside = plain(previous).lexically_relative(plain(folder));

@@ -17,9 +17,9 @@ class MonitorName {
     /// Errors  ConfigError when the settings name another value than the type does.
     MonitorName(std::string_view who, std::string_view given) {
         if (!given.empty() && given != Monitor.view()) {
-            throw ConfigError(std::string(who) + ": monitor = \"" + std::string(given) + "\", but the type says <\"" +
-                              name() + "\">. Leave .monitor out, or write " + std::string(who) + "<>{{.monitor = \"" +
-                              std::string(given) + "\"}}.");
+            throw ConfigError(std::string(who) + ": monitor = \"" + std::string(given) +
+                              "\", but the type says <\"" + name() + "\">. Leave .monitor out, or write " +
+                              std::string(who) + "<>{{.monitor = \"" + std::string(given) + "\"}}.");
         }
     }
     [[nodiscard]] static std::string name() { return std::string(Monitor.view()); }
@@ -47,7 +47,8 @@ template <class Options>
         return true;
     }
     const auto& every = *options.val_check_interval;
-    return every.is_whole_epoch() || (!every.time() && every.batches().is_count() && every.batches().count() == 1);
+    return every.is_whole_epoch() ||
+           (!every.time() && every.batches().is_count() && every.batches().count() == 1);
 }
 
 }  // namespace lit::detail

@@ -21,7 +21,8 @@ class ProgressOutput {
  public:
     using Clock = ProgressLine::Clock;
 
-    ProgressOutput(std::FILE* file, std::optional<bool> terminal, std::optional<std::size_t> width, bool ascii)
+    ProgressOutput(std::FILE* file, std::optional<bool> terminal, std::optional<std::size_t> width,
+                   bool ascii)
         : file_(file != nullptr ? file : stdout), width_(width), ascii_(ascii) {
         const char* kind = std::getenv("TERM");
         terminal_ = terminal.value_or(::isatty(::fileno(file_)) == 1 &&

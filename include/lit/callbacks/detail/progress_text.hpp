@@ -74,7 +74,9 @@ struct ProgressLine {
     std::string bar;
     for (std::size_t cell = 0; cell < cells; ++cell) {
         const std::size_t filled = eighths > cell * 8 ? std::min<std::size_t>(eighths - cell * 8, 8) : 0;
-        bar += filled == 8 ? (ascii ? std::string_view("#") : "█") : ascii ? std::string_view(" ") : parts[filled];
+        bar += filled == 8 ? (ascii ? std::string_view("#") : "█")
+               : ascii     ? std::string_view(" ")
+                           : parts[filled];
     }
     return bar;
 }
@@ -82,15 +84,17 @@ struct ProgressLine {
 /// The line as text: `Epoch 3/9:  67%|██████▋   | 2/3 [00:00<00:00, 451.95it/s, v_num=0, train_loss=0.123]`.
 ///
 /// Units   `width`: characters of the terminal; 0: as long as it gets, and without a bar, for files.
-[[nodiscard]] inline std::string progress_text(const ProgressLine& line, const std::string& metrics, std::size_t width,
-                                               bool ascii, ProgressLine::Clock::time_point now) {
+[[nodiscard]] inline std::string progress_text(const ProgressLine& line, const std::string& metrics,
+                                               std::size_t width, bool ascii,
+                                               ProgressLine::Clock::time_point now) {
     const double elapsed = std::chrono::duration<double>(now - line.started).count();
     const auto moved = static_cast<double>(line.done - line.first);
     const double rate = elapsed > 0.0 ? moved / elapsed : 0.0;
     const bool known = line.total >= 0;
     std::string times = clock_text(elapsed);
     if (known && width != 0) {
-        times += "<" + (rate > 0.0 ? clock_text(static_cast<double>(line.total - line.done) / rate) : std::string("?"));
+        times += "<" + (rate > 0.0 ? clock_text(static_cast<double>(line.total - line.done) / rate)
+                                   : std::string("?"));
     }
     const std::string speed =
         moved > 0.0 ? FormatSpec{.type = 'f', .precision = 2}(rate, false) + "it/s" : std::string("?it/s");

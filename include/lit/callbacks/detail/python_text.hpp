@@ -113,9 +113,10 @@ struct FormatSpec {
         }
         take_one_of(types, spec.type);
         if (!fine || !text.empty()) {
-            throw ConfigError(std::string(who) + ": \"" + std::string(whole) +
-                              "\" is no format of a number. Known: [[fill]align][sign][0][width][,][.precision][type] "
-                              "with a type of d, e, f, g, %; for instance 02d or .3f.");
+            throw ConfigError(
+                std::string(who) + ": \"" + std::string(whole) +
+                "\" is no format of a number. Known: [[fill]align][sign][0][width][,][.precision][type] "
+                "with a type of d, e, f, g, %; for instance 02d or .3f.");
         }
         return spec;
     }
@@ -135,7 +136,8 @@ struct FormatSpec {
             case '=':
                 return mark + std::string(missing, fill) + digits;
             case '^':
-                return std::string(missing / 2, fill) + mark + digits + std::string(missing - missing / 2, fill);
+                return std::string(missing / 2, fill) + mark + digits +
+                       std::string(missing - missing / 2, fill);
             default:
                 return std::string(missing, fill) + mark + digits;
         }
@@ -161,7 +163,8 @@ struct FormatSpec {
                                                 : chars(value, std::chars_format::general, digits);
         }
         if (type == 'E' || type == 'F' || type == 'G') {
-            std::ranges::transform(text, text.begin(), [](char c) { return c >= 'a' && c <= 'z' ? char(c - 32) : c; });
+            std::ranges::transform(text, text.begin(),
+                                   [](char c) { return c >= 'a' && c <= 'z' ? char(c - 32) : c; });
         }
         return type == '%' ? text + "%" : text;
     }

@@ -121,7 +121,8 @@ class SummaryTable {
             const std::string name = prefix + child.key();
             if (max_depth_ == -1 || depth <= max_depth_) {
                 Tensors tensors;
-                parts_.push_back({name, short_type(part.name()), count(part, tensors).parameters, part.is_training()});
+                parts_.push_back(
+                    {name, short_type(part.name()), count(part, tensors).parameters, part.is_training()});
             }
             walk(part, name + ".", depth + 1, seen);
         }
