@@ -12,6 +12,7 @@
 namespace {
 
 using lit::ClusterEnvironment;
+using Values = std::map<std::string, std::string>;
 static_assert(std::is_aggregate_v<ClusterEnvironment>);
 
 constexpr const char* names[] = {"RANK",
@@ -26,7 +27,7 @@ constexpr const char* names[] = {"RANK",
 /// These variables and none of the others, for as long as it lives.
 class Variables {
  public:
-    explicit Variables(const std::map<std::string, std::string>& wanted) {
+    explicit Variables(const Values& wanted) {
         for (const char* name : names) {
             const char* old = std::getenv(name);
             old_[name] = old != nullptr ? std::optional<std::string>(old) : std::nullopt;
@@ -53,7 +54,7 @@ class Variables {
     std::map<std::string, std::optional<std::string>> old_;
 };
 
-std::map<std::string, std::string> torchrun() {
+Values torchrun() {
     return {{"RANK", "3"},
             {"WORLD_SIZE", "4"},
             {"LOCAL_RANK", "1"},
@@ -68,7 +69,7 @@ std::map<std::string, std::string> torchrun() {
 
 TEST_SUITE("collectives/environment") {
     TEST_CASE("without any variable the world is this process") {
-        const Variables variables({{"MASTER_ADDR", "somewhere"}});
+        const Variables variables(Values{{"MASTER_ADDR", "somewhere"}});
         const ClusterEnvironment found = ClusterEnvironment::from_environment();
         CHECK(found.rank == 0);
         CHECK(found.world_size == 1);
@@ -103,7 +104,7 @@ TEST_SUITE("collectives/environment") {
     }
 
     TEST_CASE("a world of one asks for no address") {
-        const Variables variables({{"RANK", "0"}, {"WORLD_SIZE", "1"}, {"LOCAL_RANK", "0"}});
+        const Variables variables(Values{{"RANK", "0"}, {"WORLD_SIZE", "1"}, {"LOCAL_RANK", "0"}});
         CHECK(ClusterEnvironment::from_environment().world_size == 1);
     }
 

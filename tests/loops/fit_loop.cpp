@@ -185,6 +185,34 @@ struct Data : lit::DataModule<Data> {
     }
 };
 
+struct Stopper {
+    std::int64_t at;
+    void on_train_batch_end(auto& trainer, auto&) {
+        if (trainer.global_step() == at) {
+            trainer.request_stop("enough");
+        }
+    }
+};
+
+struct EarlyStopper {
+    void on_fit_start(auto& trainer, auto&) { trainer.request_stop("early"); }
+};
+
+struct Counting : probe::LineBase<Counting> {
+    std::vector<std::int64_t> sanity{0, 0};
+    bool leaked = false;
+    at::Tensor training_step(const at::Tensor& batch) { return loss(batch); }
+    void validation_step(const at::Tensor& /*batch*/, std::int64_t, std::int64_t loader) {
+        if (sanity_checking()) {
+            ++sanity[static_cast<std::size_t>(loader)];
+            static_cast<void>(torch::rand({3}));
+            log("v", 1.0);
+        }
+    }
+    void on_train_start(auto& trainer) { leaked = !trainer.callback_metrics().empty(); }
+    auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 1.0}}; }
+};
+
 // Abbreviations, as the lists repeat them.
 std::string expand(std::string text) {
     const std::pair<std::string, std::string> macros[] = {
@@ -366,14 +394,6 @@ TEST_CASE("the limits end a fit: whichever comes first, counted in optimizer ste
 }
 
 TEST_CASE("a request to stop waits for the minimum of epochs and steps") {
-    struct Stopper {
-        std::int64_t at;
-        void on_train_batch_end(auto& trainer, auto&) {
-            if (trainer.global_step() == at) {
-                trainer.request_stop("enough");
-            }
-        }
-    };
     struct Row {
         lit::TrainerOptions options;
         std::int64_t steps;
@@ -397,32 +417,15 @@ TEST_CASE("a request to stop waits for the minimum of epochs and steps") {
 }
 
 TEST_CASE("a stop that is asked for in on_fit_start ends the fit before its first batch") {
-    struct Stopper {
-        void on_fit_start(auto& trainer, auto&) { trainer.request_stop("early"); }
-    };
     probe::Line module;
     auto train = probe::batches(10);
-    auto trainer = probe::trainer({.max_epochs = 3}, Stopper{});
+    auto trainer = probe::trainer({.max_epochs = 3}, EarlyStopper{});
     CHECK(trainer.fit(module, train).global_step == 0);
-    auto longer = probe::trainer({.max_epochs = 3, .min_steps = 2}, Stopper{});
+    auto longer = probe::trainer({.max_epochs = 3, .min_steps = 2}, EarlyStopper{});
     CHECK(longer.fit(module, train).global_step == 10);
 }
 
 TEST_CASE("the sanity check takes its batches of each loader, leaves no metric and no trace in the generator") {
-    struct Counting : probe::LineBase<Counting> {
-        std::vector<std::int64_t> sanity{0, 0};
-        bool leaked = false;
-        at::Tensor training_step(const at::Tensor& batch) { return loss(batch); }
-        void validation_step(const at::Tensor& /*batch*/, std::int64_t, std::int64_t loader) {
-            if (sanity_checking()) {
-                ++sanity[static_cast<std::size_t>(loader)];
-                static_cast<void>(torch::rand({3}));
-                log("v", 1.0);
-            }
-        }
-        void on_train_start(auto& trainer) { leaked = !trainer.callback_metrics().empty(); }
-        auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 1.0}}; }
-    };
     struct Row {
         std::int64_t steps;
         std::vector<std::int64_t> seen;

@@ -16,6 +16,11 @@ namespace lit::reflection {
 
 namespace detail {
 
+// Of a type without linkage these are functions that nobody can ever define: that is meant.
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wundefined-internal"
+#endif
 // Stand for any field, and for any base, in a trial initialisation of `Whole`. Declared only.
 template <class Whole>
 struct AnyField {
@@ -29,6 +34,9 @@ struct AnyBase {
         requires(std::is_base_of_v<Base, Whole> && !std::is_same_v<Base, Whole>)
     operator Base() const;  // NOLINT
 };
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
 
 template <class T, std::size_t... I>
 concept InitializedWith = requires { T{(static_cast<void>(I), AnyField<T>{})...}; };

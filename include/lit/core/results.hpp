@@ -7,6 +7,7 @@
 #include <lit/core/metric_table.hpp>
 #include <lit/core/number.hpp>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/maximum.h>
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/scalar_tensor.h>

@@ -9,7 +9,10 @@
 #include <lit/loops/evaluation_loop.hpp>
 #include <lit/loops/optimization.hpp>
 #include <lit/loops/run.hpp>
+#include <lit/module/module.hpp>
+#include <lit/optim/configuration.hpp>
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +23,7 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 /// The check at the trainer's door: everything that the types of a run can get wrong is said in the first line of fit,
 /// validate, test or predict, before any loop is instantiated.
@@ -43,77 +47,104 @@ using loaded_batch_t = typename decltype(first_batch_type<requested_t<Source, Re
 template <class H, class... Args>
 struct Signature {};
 
-template <class Run, class M, class H, class... Args>
-consteval bool check_module(Signature<H, Args...>) {
-    if constexpr (H::template names<M>) {
-        H::template check_module<module_form<H, M, Run, std::tuple<Args&...>, sizeof...(Args)>().found>();
+/// The first hook that is nearly right, and whose it is. It is looked for without assertions and reported from the
+/// trainer's own body, so that the message stands at the top of what the compiler says.
+enum class Culprit : std::uint8_t {
+    nobody,
+    module,
+    callback,
+    data_module,
+    said,  ///< something else, which an assertion has said already
+};
+struct Mistake {
+    Culprit culprit = Culprit::nobody;
+    Hook hook = Hook::none;
+
+    [[nodiscard]] constexpr bool made() const { return culprit != Culprit::nobody; }
+    /// The first of two.
+    [[nodiscard]] constexpr Mistake operator|(const Mistake& other) const { return made() ? *this : other; }
+};
+
+template <class>
+struct HookTypes;
+template <class... H>
+struct HookTypes<HookList<H...>> {
+    using type = std::tuple<std::type_identity<H>...>;
+};
+template <Mistake M>
+constexpr void report() {
+    if constexpr (M.made() && M.culprit != Culprit::said) {
+        using H = typename std::tuple_element_t<static_cast<std::size_t>(M.hook), typename HookTypes<AllHooks>::type>::type;
+        if constexpr (M.culprit == Culprit::module) {
+            H::template check_module<false>();
+        } else if constexpr (M.culprit == Culprit::callback) {
+            H::template check_callback<false>();
+        } else if constexpr (M.culprit == Culprit::data_module) {
+            H::template check_data<false>();
+        }
     }
-    return true;
 }
-template <class Run, class M, class C, class H, class... Args>
-consteval bool check_component(Signature<H, Args...>) {
+
+template <class Run, class M, class H, class... Args>
+consteval bool module_takes(Signature<H, Args...>) {
+    return module_form<H, M, Run, std::tuple<Args&...>, sizeof...(Args)>().found;
+}
+template <class Run, class C, class H, class... Args>
+consteval Mistake check_component(Signature<H, Args...>) {
     using Component = component_t<C>;
     if constexpr (std::is_class_v<Component>) {
         if constexpr (H::template names<Component>) {
-            H::template check_callback<callback_form<H, Component, std::tuple<Run&, M&, Args&...>,
-                                                     sizeof...(Args) + 2>()
-                                           .found>();
+            using Arguments = std::tuple<Run&, typename Run::module_type&, Args&...>;
+            if constexpr (!callback_form<H, Component, Arguments, sizeof...(Args) + 2>().found) {
+                return {Culprit::callback, H::id};
+            }
         }
     }
-    return true;
+    return {};
 }
-template <class Run, class M, class S>
-struct CheckOne;
-template <class Run, class M, class H, class... Args>
-struct CheckOne<Run, M, Signature<H, Args...>> {
-    template <class... C>
-    static consteval bool components(std::type_identity<ComponentTuple<C...>>) {
-        return (check_component<Run, M, C>(Signature<H, Args...>{}) && ... && true);
-    }
-    static consteval bool all() {
-        if constexpr (info(H::id).module_arguments != std::string_view("-")) {
-            check_module<Run, M>(Signature<H, Args...>{});
+template <class Run, class Signature, class... C>
+consteval Mistake check_components(std::type_identity<ComponentTuple<C...>>) {
+    return (Mistake{} | ... | check_component<Run, C>(Signature{}));
+}
+template <class Run, class H, class... Args>
+consteval Mistake check_signature(Signature<H, Args...> signature) {
+    using M = typename Run::module_type;
+    if constexpr (info(H::id).module_arguments != std::string_view("-") && H::template names<M>) {
+        if constexpr (!module_takes<Run, M>(signature)) {
+            return {Culprit::module, H::id};
         }
-        if constexpr (info(H::id).callback_arguments != std::string_view("-")) {
-            components(std::type_identity<typename Run::components_type>{});
-        }
-        return true;
     }
-};
+    if constexpr (info(H::id).callback_arguments != std::string_view("-")) {
+        return check_components<Run, Signature<H, Args...>>(std::type_identity<typename Run::components_type>{});
+    }
+    return {};
+}
 template <class Run, class... S>
-consteval bool check_signatures() {
-    return (CheckOne<Run, typename Run::module_type, S>::all() && ... && true);
+consteval Mistake check_signatures() {
+    return (Mistake{} | ... | check_signature<Run>(S{}));
 }
 
 template <class Run, class H, class... Args>
-consteval bool check_data(Signature<H, Args...>) {
+consteval Mistake check_data_signature(Signature<H, Args...> signature) {
     using Data = typename Run::source_type;
-    if constexpr (H::template names<Data>) {
-        H::template check_data<module_form<H, Data, Run, std::tuple<Args&...>, sizeof...(Args)>().found>();
-    }
-    return true;
-}
-template <class Run>
-consteval bool check_data_module() {
     if constexpr (Run::has_datamodule) {
-        using Data = typename Run::source_type;
-        using Exception = std::tuple<const std::exception&>;
-        check_data<Run>(Signature<hooks::prepare_data>{});
-        check_data<Run>(Signature<hooks::setup, const Stage>{});
-        check_data<Run>(Signature<hooks::teardown, const Stage>{});
-        if constexpr (hooks::on_exception::names<Data>) {
-            static_assert(module_form<hooks::on_exception, Data, Run, Exception, 1>().found,
-                          "lit: this data module has a member on_exception that cannot be called as on_exception(const "
-                          "std::exception&). Write this argument, or none, and make the member public.");
+        if constexpr (H::template names<Data>) {
+            if constexpr (!module_takes<Run, Data>(signature)) {
+                return {Culprit::data_module, H::id};
+            }
         }
     }
-    return true;
+    return {};
+}
+template <class Run, class... S>
+consteval Mistake check_data_signatures() {
+    return (Mistake{} | ... | check_data_signature<Run>(S{}));
 }
 
 /// The hooks that bring a batch to the device. Their results feed each other: those that follow one that is there are
 /// checked where they are called.
 template <class Run, class Request>
-consteval bool check_transfer_hooks() {
+consteval Mistake check_transfer_hooks() {
     using Batch = const loaded_batch_t<typename Run::source_type, Request>;
     using I = std::int64_t;
     using Before = Signature<hooks::on_before_batch_transfer, Batch, I>;
@@ -121,23 +152,13 @@ consteval bool check_transfer_hooks() {
     using After = Signature<hooks::on_after_batch_transfer, Batch, I>;
     constexpr bool before = someone_transfers<hooks::on_before_batch_transfer, Run>;
     constexpr bool transfer = someone_transfers<hooks::transfer_batch_to_device, Run>;
-    check_signatures<Run, Before>();
-    if constexpr (!before) {
-        check_signatures<Run, Transfer>();
+    if constexpr (before) {
+        return check_signatures<Run, Before>() | check_data_signatures<Run, Before>();
+    } else if constexpr (transfer) {
+        return check_signatures<Run, Transfer>() | check_data_signatures<Run, Transfer>();
+    } else {
+        return check_signatures<Run, After>() | check_data_signatures<Run, After>();
     }
-    if constexpr (!before && !transfer) {
-        check_signatures<Run, After>();
-    }
-    if constexpr (Run::has_datamodule) {
-        check_data<Run>(Before{});
-        if constexpr (!before) {
-            check_data<Run>(Transfer{});
-        }
-        if constexpr (!before && !transfer) {
-            check_data<Run>(After{});
-        }
-    }
-    return true;
 }
 /// What the steps see of the loader that `Request` asks for.
 template <class Run, class Request>
@@ -145,52 +166,85 @@ using batch_of = moved_batch_t<Run, loaded_batch_t<typename Run::source_type, Re
 
 /// Hooks of every run.
 template <class Run>
-consteval bool check_common_hooks() {
-    check_data_module<Run>();
-    return check_signatures<Run, Signature<hooks::setup, const Stage>, Signature<hooks::teardown, const Stage>,
-                            Signature<hooks::prepare_data>, Signature<hooks::configure_model>,
-                            Signature<hooks::on_exception, const std::exception>,
-                            Signature<hooks::on_save_checkpoint, Dict>,
+consteval Mistake check_common_hooks() {
+    using Setup = Signature<hooks::setup, const Stage>;
+    using Teardown = Signature<hooks::teardown, const Stage>;
+    using OnException = Signature<hooks::on_exception, const std::exception>;
+    return check_data_signatures<Run, Signature<hooks::prepare_data>, Setup, Teardown, OnException>() |
+           check_signatures<Run, Setup, Teardown, Signature<hooks::prepare_data>, Signature<hooks::configure_model>,
+                            OnException, Signature<hooks::on_save_checkpoint, Dict>,
                             Signature<hooks::on_load_checkpoint, const Dict>>();
 }
 
+/// What a step of the module returns for a batch.
+template <class Step, class Run, class... Args>
+using returned_of =
+    decltype(call_module_hook<Step>(std::declval<Run&>(), std::declval<typename Run::module_type&>(), std::declval<Args&>()...));
 template <class Output>
 struct ShownOutput {
-    using type = Output;
+    using type = std::remove_cvref_t<Output>;
 };
 template <>
 struct ShownOutput<void> {
     using type = NoOutput;
 };
-/// What a step of an evaluation hands to the end hooks of its batch.
-template <class Step, class Run, class Batch>
-using output_of = typename ShownOutput<std::remove_cvref_t<decltype(call_module_hook<Step>(
-    std::declval<Run&>(), std::declval<typename Run::module_type&>(), std::declval<Batch&>(),
-    std::declval<std::int64_t&>(), std::declval<std::int64_t&>()))>>::type;
 
-template <class Run, class Kind>
-consteval bool check_evaluation_hooks() {
+/// A step with the hooks around its batch.
+template <class Run, class Request, class Step, class BatchStart, class BatchEnd>
+consteval Mistake check_evaluation_step() {
     using I = std::int64_t;
     using M = typename Run::module_type;
-    if constexpr (Kind::request::template offered<typename Run::source_type>) {
-        check_transfer_hooks<Run, typename Kind::request>();
-        using Batch = const batch_of<Run, typename Kind::request>;
-        check_signatures<Run, Signature<typename Kind::step, Batch, I, I>,
-                         Signature<typename Kind::batch_start, Batch, I, I>>();
-        if constexpr (Kind::step::template names<M>) {
-            if constexpr (module_form<typename Kind::step, M, Run, std::tuple<Batch&, I&, I&>, 3>().found) {
-                using Output = output_of<typename Kind::step, Run, Batch>;
-                check_signatures<Run, Signature<typename Kind::batch_end, const Output, Batch, I, I>>();
+    if constexpr (Request::template offered<typename Run::source_type>) {
+        constexpr Mistake transfer = check_transfer_hooks<Run, Request>();
+        if constexpr (transfer.made()) {
+            return transfer;
+        } else {
+            using Batch = const batch_of<Run, Request>;
+            constexpr Mistake step = check_signatures<Run, Signature<Step, Batch, I, I>, Signature<BatchStart, Batch, I, I>>();
+            if constexpr (step.made() || !Step::template names<M>) {
+                return step;
+            } else {
+                using Output = typename ShownOutput<returned_of<Step, Run, Batch, I, I>>::type;
+                return check_signatures<Run, Signature<BatchEnd, const Output, Batch, I, I>>();
             }
         }
+    } else {
+        return {};
     }
-    return check_signatures<Run, Signature<typename Kind::start>, Signature<typename Kind::end>,
+}
+template <class Run, class Kind>
+consteval Mistake check_evaluation_hooks() {
+    return check_evaluation_step<Run, typename Kind::request, typename Kind::step, typename Kind::batch_start,
+                                 typename Kind::batch_end>() |
+           check_signatures<Run, Signature<typename Kind::start>, Signature<typename Kind::end>,
                             Signature<typename Kind::epoch_start>, Signature<typename Kind::epoch_end>,
                             Signature<typename Kind::model_eval>, Signature<typename Kind::model_train>>();
 }
 
 template <class Module>
 inline constexpr bool has_optimizers = hooks::configure_optimizers::names<Module>;
+template <class Module>
+inline constexpr bool optimizers_callable = requires(Module& module) { module.configure_optimizers(); };
+
+template <class T>
+struct IsOptimizer : std::bool_constant<OptimizerPolicy<OptimizerFor<T>>> {};
+template <class O, class S>
+struct IsOptimizer<OptimizerConfig<O, S>> : IsOptimizer<O> {};
+template <class... T>
+struct IsOptimizer<std::tuple<T...>> : std::conjunction<IsOptimizer<T>...> {};
+template <class A, class B>
+struct IsOptimizer<std::pair<A, B>> : std::conjunction<IsOptimizer<A>, IsOptimizer<B>> {};
+template <class T, std::size_t N>
+struct IsOptimizer<std::array<T, N>> : IsOptimizer<T> {};
+template <class T>
+struct IsOptimizer<std::vector<T>> : IsOptimizer<T> {};
+/// Whether `configure_optimizers` returns what it should, where it can be called at all.
+template <class Module>
+inline constexpr bool returns_optimizers = true;
+template <class Module>
+    requires optimizers_callable<Module>
+inline constexpr bool returns_optimizers<Module> =
+    IsOptimizer<std::remove_cvref_t<decltype(std::declval<Module&>().configure_optimizers())>>::value;
 
 /// A monitor that is known when compiled has to be declared, where the module declares anything.
 template <class C>
@@ -202,19 +256,18 @@ consteval bool component_declares(std::string_view monitor) {
     }
 }
 template <class M, class Component, class... C>
-consteval bool check_monitor() {
+consteval bool monitor_is_declared() {
     if constexpr (requires { Component::monitor_name; } && requires { typename M::Logs; }) {
         constexpr auto monitor = Component::monitor_name;
-        static_assert(monitor.empty() || M::Logs::can_monitor(monitor.view()) ||
-                          (component_declares<component_t<C>>(monitor.view()) || ...),
-                      "lit: this callback's monitor is not in the module's Logs. Log it under that name and add it to "
-                      "`using Logs = lit::Logs<...>`, or correct the monitor.");
+        return monitor.empty() || M::Logs::can_monitor(monitor.view()) ||
+               (component_declares<component_t<C>>(monitor.view()) || ...);
+    } else {
+        return true;
     }
-    return true;
 }
 template <class M, class... C>
-consteval bool check_monitors(std::type_identity<ComponentTuple<C...>>) {
-    return (check_monitor<M, component_t<C>, C...>() && ... && true);
+consteval bool monitors_are_declared(std::type_identity<ComponentTuple<C...>>) {
+    return (monitor_is_declared<M, component_t<C>, C...>() && ... && true);
 }
 
 /// Stands for the closure that `optimizer_step` is given.
@@ -222,40 +275,62 @@ struct AnyClosure {
     void operator()() const;
 };
 template <class Run, class Optimizer>
-consteval bool check_hooks_of_optimizer() {
+consteval Mistake check_hooks_of_optimizer() {
     using I = std::int64_t;
-    check_signatures<Run, Signature<hooks::on_before_optimizer_step, Optimizer>>();
+    Mistake mistake = check_signatures<Run, Signature<hooks::on_before_optimizer_step, Optimizer>>();
     if constexpr (automatic_optimization<typename Run::module_type>) {
-        check_signatures<Run, Signature<hooks::on_before_zero_grad, Optimizer>,
-                         Signature<hooks::optimizer_zero_grad, I, I, Optimizer>,
-                         Signature<hooks::configure_gradient_clipping, Optimizer, std::optional<double>, ClipAlgorithm>,
-                         Signature<hooks::optimizer_step, I, I, ClosureOptimizer<Run, Optimizer>, const AnyClosure>>();
+        mistake = mistake |
+                  check_signatures<Run, Signature<hooks::on_before_zero_grad, Optimizer>,
+                                   Signature<hooks::optimizer_zero_grad, I, I, Optimizer>,
+                                   Signature<hooks::configure_gradient_clipping, Optimizer, std::optional<double>,
+                                             ClipAlgorithm>,
+                                   Signature<hooks::optimizer_step, I, I, ClosureOptimizer<Run, Optimizer>,
+                                             const AnyClosure>>();
     }
-    return true;
+    return mistake;
 }
 template <class Run>
-consteval bool check_optimizers() {
+consteval Mistake check_optimizers() {
     using Configured = typename Run::configured_type;
     if constexpr (!Configured::is_static) {
         return check_hooks_of_optimizer<
             Run, std::remove_reference_t<decltype(std::declval<Configured&>().optimizer(std::size_t{}))>>();
     } else {
-        static_assert(!automatic_optimization<typename Run::module_type> || Configured::static_count == 1,
-                      "lit: automatic optimization has exactly one optimizer. For several, write static constexpr bool "
-                      "automatic_optimization = false; in the module and step them in training_step.");
         return []<std::size_t... N>(std::index_sequence<N...>) {
-            return (check_hooks_of_optimizer<Run, std::remove_reference_t<decltype(std::declval<Configured&>()
-                                                                                       .template optimizer<N>())>>() &&
-                    ... && true);
+            return (Mistake{} | ... |
+                    check_hooks_of_optimizer<Run, std::remove_reference_t<
+                                                      decltype(std::declval<Configured&>().template optimizer<N>())>>());
         }(std::make_index_sequence<Configured::static_count>{});
+    }
+}
+/// training_step and what stands around it.
+template <class Run>
+consteval Mistake check_training_step() {
+    using I = std::int64_t;
+    constexpr Mistake transfer = check_transfer_hooks<Run, TrainRequest>();
+    if constexpr (transfer.made()) {
+        return transfer;
+    } else {
+        using Batch = const batch_of<Run, TrainRequest>;
+        constexpr Mistake step = check_signatures<Run, Signature<hooks::training_step, Batch, I>,
+                                                  Signature<hooks::on_train_batch_start, Batch, I>>();
+        if constexpr (step.made()) {
+            return step;
+        } else {
+            using Returned = std::remove_cvref_t<returned_of<hooks::training_step, Run, Batch, I>>;
+            return check_signatures<
+                Run, Signature<hooks::on_train_batch_end, const typename OutputOf<Returned>::type, Batch, I>>();
+        }
     }
 }
 
 template <class Run>
-consteval bool check_fit() {
+consteval Mistake check_fit() {
     using M = typename Run::module_type;
     using Source = typename Run::source_type;
+    using Configured = typename Run::configured_type;
     using I = std::int64_t;
+    constexpr bool one_loader = LoaderPolicy<requested_t<Source, TrainRequest>>;
     static_assert(hooks::training_step::names<M>,
                   "lit: fit needs a training_step. Write at::Tensor training_step(const Batch& batch) in the module; it "
                   "returns the loss.");
@@ -265,57 +340,51 @@ consteval bool check_fit() {
     static_assert(TrainRequest::offered<Source>,
                   "lit: fit needs training batches. Pass a loader as the second argument, or a data module with "
                   "train_dataloader().");
-    static_assert(!TrainRequest::offered<Source> || LoaderPolicy<requested_t<Source, TrainRequest>>,
+    static_assert(one_loader,
                   "lit: fit takes one training loader, found several (a range or a tuple of loaders). Concatenate their "
                   "datasets, or write a loader that yields a struct with a batch of each.");
-    hooks::configure_optimizers::check_module<!has_optimizers<M> || requires(M& m) { m.configure_optimizers(); }>();
-    if constexpr (TrainRequest::offered<Source> && LoaderPolicy<requested_t<Source, TrainRequest>> &&
-                  hooks::training_step::names<M> && has_optimizers<M>) {
-        check_transfer_hooks<Run, TrainRequest>();
-        using Batch = const batch_of<Run, TrainRequest>;
-        check_signatures<Run, Signature<hooks::training_step, Batch, I>>();
-        if constexpr (automatic_optimization<M> &&
-                      module_form<hooks::training_step, M, Run, std::tuple<Batch&, I&>, 2>().found) {
-            using Returned = std::remove_cvref_t<decltype(call_module_hook<hooks::training_step>(
-                std::declval<Run&>(), std::declval<M&>(), std::declval<Batch&>(), std::declval<I&>()))>;
-            static_assert(ReturnsLoss<Returned>,
-                          "lit: training_step has to return the loss in automatic optimization: an at::Tensor, an "
-                          "std::optional of one, or a struct with a member loss. To optimize by hand, write static "
-                          "constexpr bool automatic_optimization = false; in the module.");
-        }
-        check_signatures<Run, Signature<hooks::on_train_batch_start, Batch, I>>();
-        if constexpr (module_form<hooks::training_step, M, Run, std::tuple<Batch&, I&>, 2>().found) {
-            using Returned = std::remove_cvref_t<decltype(call_module_hook<hooks::training_step>(
-                std::declval<Run&>(), std::declval<M&>(), std::declval<Batch&>(), std::declval<I&>()))>;
-            check_signatures<Run, Signature<hooks::on_train_batch_end, const typename OutputOf<Returned>::type, Batch, I>>();
-        }
-        if constexpr (hooks::on_train_batch_start::names<M>) {
-            if constexpr (module_form<hooks::on_train_batch_start, M, Run, std::tuple<Batch&, I&>, 2>().found) {
-                using Answer = decltype(call_module_hook<hooks::on_train_batch_start>(
-                    std::declval<Run&>(), std::declval<M&>(), std::declval<Batch&>(), std::declval<I&>()));
+    static_assert(!automatic_optimization<M> || !optimizers_callable<M> || !Configured::is_static ||
+                      Configured::static_count == 1,
+                  "lit: automatic optimization has exactly one optimizer. For several, write static constexpr bool "
+                  "automatic_optimization = false; in the module and step them in training_step.");
+    static_assert(monitors_are_declared<M>(std::type_identity<typename Run::components_type>{}),
+                  "lit: this callback's monitor is not in the module's Logs. Log it under that name and add it to `using "
+                  "Logs = lit::Logs<...>`, or correct the monitor.");
+    if constexpr (!hooks::training_step::names<M> || !has_optimizers<M> || !TrainRequest::offered<Source> || !one_loader) {
+        return {Culprit::said};
+    } else if constexpr (!optimizers_callable<M>) {
+        return {Culprit::module, Hook::configure_optimizers};
+    } else {
+        constexpr Mistake step = check_training_step<Run>();
+        if constexpr (!step.made()) {
+            using Batch = const batch_of<Run, TrainRequest>;
+            if constexpr (automatic_optimization<M>) {
+                static_assert(ReturnsLoss<std::remove_cvref_t<returned_of<hooks::training_step, Run, Batch, I>>>,
+                              "lit: training_step has to return the loss in automatic optimization: an at::Tensor, an "
+                              "std::optional of one, or a struct with a member loss. To optimize by hand, write static "
+                              "constexpr bool automatic_optimization = false; in the module.");
+            }
+            if constexpr (hooks::on_train_batch_start::names<M>) {
+                using Answer = returned_of<hooks::on_train_batch_start, Run, Batch, I>;
                 static_assert(std::is_void_v<Answer> || std::same_as<Answer, Next>,
                               "lit: on_train_batch_start of a module returns nothing or a lit::Next "
                               "(lit::Next::skip_epoch ends the epoch).");
             }
         }
-        if constexpr (requires(M& m) { m.configure_optimizers(); }) {
-            check_optimizers<Run>();
-        }
+        return step | check_optimizers<Run>() |
+               check_signatures<Run, Signature<hooks::on_fit_start>, Signature<hooks::on_fit_end>,
+                                Signature<hooks::on_sanity_check_start>, Signature<hooks::on_sanity_check_end>,
+                                Signature<hooks::on_train_start>, Signature<hooks::on_train_end>,
+                                Signature<hooks::on_train_epoch_start>, Signature<hooks::on_train_epoch_end>,
+                                Signature<hooks::on_before_backward, const at::Tensor>,
+                                Signature<hooks::backward, const at::Tensor>, Signature<hooks::on_after_backward>,
+                                Signature<hooks::on_validation_model_zero_grad>>() |
+               check_evaluation_hooks<Run, Validation>() | check_common_hooks<Run>();
     }
-    check_signatures<Run, Signature<hooks::on_fit_start>, Signature<hooks::on_fit_end>,
-                     Signature<hooks::on_sanity_check_start>, Signature<hooks::on_sanity_check_end>,
-                     Signature<hooks::on_train_start>, Signature<hooks::on_train_end>,
-                     Signature<hooks::on_train_epoch_start>, Signature<hooks::on_train_epoch_end>,
-                     Signature<hooks::on_before_backward, const at::Tensor>,
-                     Signature<hooks::backward, const at::Tensor>, Signature<hooks::on_after_backward>>();
-    check_evaluation_hooks<Run, Validation>();
-    check_common_hooks<Run>();
-    check_monitors<M>(std::type_identity<typename Run::components_type>{});
-    return true;
 }
 
 template <class Run, class Kind>
-consteval bool check_evaluation() {
+consteval Mistake check_evaluation() {
     using M = typename Run::module_type;
     if constexpr (std::same_as<Kind, Validation>) {
         static_assert(Kind::step::template names<M>,
@@ -328,44 +397,39 @@ consteval bool check_evaluation() {
     static_assert(Kind::request::template offered<typename Run::source_type>,
                   "lit: validate and test need batches. Pass a loader as the second argument, or a data module with "
                   "val_dataloader() or test_dataloader().");
-    check_evaluation_hooks<Run, Kind>();
-    check_common_hooks<Run>();
-    return true;
+    if constexpr (Kind::step::template names<M> && Kind::request::template offered<typename Run::source_type>) {
+        return check_evaluation_hooks<Run, Kind>() | check_common_hooks<Run>();
+    } else {
+        return {Culprit::said};
+    }
 }
 
 template <class Run>
-consteval bool check_predict() {
+consteval Mistake check_predict() {
     using M = typename Run::module_type;
+    using I = std::int64_t;
     static_assert(hooks::predict_step::names<M>,
                   "lit: predict needs a predict_step. Write auto predict_step(const Batch& batch) in the module; it "
                   "returns the prediction.");
     static_assert(PredictRequest::offered<typename Run::source_type>,
                   "lit: predict needs batches. Pass a loader as the second argument, or a data module with "
                   "predict_dataloader().");
-    if constexpr (PredictRequest::offered<typename Run::source_type>) {
-        check_transfer_hooks<Run, PredictRequest>();
-        using Batch = const batch_of<Run, PredictRequest>;
-        using I = std::int64_t;
-        check_signatures<Run, Signature<hooks::predict_step, Batch, I, I>,
-                         Signature<hooks::on_predict_batch_start, Batch, I, I>>();
-        if constexpr (hooks::predict_step::names<M>) {
-            if constexpr (module_form<hooks::predict_step, M, Run, std::tuple<Batch&, I&, I&>, 3>().found) {
-                using Returned = decltype(call_module_hook<hooks::predict_step>(
-                    std::declval<Run&>(), std::declval<M&>(), std::declval<Batch&>(), std::declval<I&>(),
-                    std::declval<I&>()));
-                static_assert(!std::is_void_v<Returned>, "lit: predict_step has to return the prediction of its batch.");
-                if constexpr (!std::is_void_v<Returned>) {
-                    check_signatures<Run, Signature<hooks::on_predict_batch_end, std::remove_cvref_t<Returned>, Batch,
-                                                    I, I>>();
-                }
-            }
+    if constexpr (!hooks::predict_step::names<M> || !PredictRequest::offered<typename Run::source_type>) {
+        return {Culprit::said};
+    } else {
+        constexpr Mistake step = check_evaluation_step<Run, PredictRequest, hooks::predict_step,
+                                                       hooks::on_predict_batch_start, hooks::on_predict_batch_end>();
+        if constexpr (!step.made()) {
+            using Batch = const batch_of<Run, PredictRequest>;
+            static_assert(!std::is_void_v<returned_of<hooks::predict_step, Run, Batch, I, I>>,
+                          "lit: predict_step has to return the prediction of its batch.");
         }
+        return step |
+               check_signatures<Run, Signature<hooks::on_predict_start>, Signature<hooks::on_predict_end>,
+                                Signature<hooks::on_predict_epoch_start>, Signature<hooks::on_predict_epoch_end>,
+                                Signature<hooks::on_predict_model_eval>>() |
+               check_common_hooks<Run>();
     }
-    check_signatures<Run, Signature<hooks::on_predict_start>, Signature<hooks::on_predict_end>,
-                     Signature<hooks::on_predict_epoch_start>, Signature<hooks::on_predict_epoch_end>,
-                     Signature<hooks::on_predict_model_eval>>();
-    check_common_hooks<Run>();
-    return true;
 }
 
 }  // namespace lit::detail

@@ -2,10 +2,17 @@
 #pragma once
 
 #include <lit/core/batch.hpp>
+#include <lit/core/hooks.hpp>
 #include <lit/core/interrupt.hpp>
+#include <lit/core/results.hpp>
+#include <lit/core/run_state.hpp>
+#include <lit/loggers/logger.hpp>
 #include <lit/loops/batches.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
+#include <lit/loops/limit.hpp>
+#include <lit/loops/trainer_options.hpp>
+#include <lit/loops/trainer_options.hpp>
 #include <lit/strategies/strategy.hpp>
 
 #include <torch/nn/module.h>

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/interrupt.hpp>
 #include <lit/core/seed.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/evaluation_loop.hpp>
 #include <lit/loops/schedulers.hpp>
+#include <lit/loops/trainer_options.hpp>
 #include <lit/loops/training_epoch_loop.hpp>
 
 #include <ATen/core/grad_mode.h>

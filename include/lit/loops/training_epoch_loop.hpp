@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/core/batch.hpp>
+#include <lit/core/error.hpp>
 #include <lit/core/interrupt.hpp>
 #include <lit/core/stage.hpp>
 #include <lit/loops/batches.hpp>
@@ -9,6 +10,7 @@
 #include <lit/loops/evaluation_loop.hpp>
 #include <lit/loops/optimization.hpp>
 #include <lit/loops/schedulers.hpp>
+#include <lit/loops/trainer_options.hpp>
 
 #include <ATen/core/grad_mode.h>
 

@@ -161,23 +161,29 @@ class Trainer {
         using ThisRun = Run<Parts, Module, Source>;
         static_assert(ModulePolicy<Module>,
                       "lit: fit takes a module derived from lit::Module. Write struct Net : lit::Module<Net> { ... };");
-        if constexpr (ModulePolicy<Module> && detail::check_fit<ThisRun>()) {
-            ThisRun run(parts_, module, source, begin(Stage::fit));
-            parts_.state.automatic_optimization = automatic_optimization<Module>;
-            FitResult result;
-            try {
-                framed<true>(run, run_options, [&](bool resumed) { detail::FitLoop<ThisRun>(run).run(resumed); });
-                result.reason = parts_.state.should_stop ? parts_.state.stop_reason : std::string();
-            } catch (const Interrupt& interrupt) {
-                result.status = interrupt.status();
-                result.reason = interrupt.what();
+        static_assert(detail::returns_optimizers<Module>,
+                      "lit: configure_optimizers() returned something that is no optimizer. Expected an optimizer, a "
+                      "lit::OptimizerConfig{.optimizer = ..., .lr_scheduler = ...}, a std::variant of optimizers, or a "
+                      "tuple, array or vector of these.");
+        FitResult result;
+        if constexpr (ModulePolicy<Module> && detail::returns_optimizers<Module>) {
+            constexpr detail::Mistake mistake = detail::check_fit<ThisRun>();
+            detail::report<mistake>();
+            if constexpr (!mistake.made()) {
+                ThisRun run(parts_, module, source, begin(Stage::fit));
+                parts_.state.automatic_optimization = automatic_optimization<Module>;
+                try {
+                    framed<true>(run, run_options, [&](bool resumed) { detail::FitLoop<ThisRun>(run).run(resumed); });
+                    result.reason = parts_.state.should_stop ? parts_.state.stop_reason : std::string();
+                } catch (const Interrupt& interrupt) {
+                    result.status = interrupt.status();
+                    result.reason = interrupt.what();
+                }
+                result.epochs = current_epoch();
+                result.global_step = global_step();
             }
-            result.epochs = current_epoch();
-            result.global_step = global_step();
-            return result;
-        } else {
-            return {};
         }
+        return result;
     }
 
     template <class Kind, class Module, class Data>
@@ -195,25 +201,29 @@ class Trainer {
         using ThisRun = Run<Parts, Module, Source>;
         static_assert(ModulePolicy<Module>, "lit: validate and test take a module derived from lit::Module.");
         std::vector<Metrics> results;
-        if constexpr (ModulePolicy<Module> && detail::check_evaluation<ThisRun, Kind>()) {
-            ThisRun run(parts_, module, source, begin(stage));
-            const bool testing = stage == Stage::test;
-            RunState& state = parts_.state;
-            framed<false>(run, run_options, [&](bool) {
-                module.zero_grad(true);
-                detail::EvaluationLoop<ThisRun, Kind> loop(
-                    run, testing ? run.options().limit_test_batches : run.options().limit_val_batches,
-                    testing ? state.test_results : state.validate_results,
-                    testing ? RunningStage::testing : RunningStage::validating);
-                without_gradients([&] {
-                    loop.setup_data();
-                    run.set_num_eval_batches(loop.batches());
-                    results = loop.run();
+        if constexpr (ModulePolicy<Module>) {
+            constexpr detail::Mistake mistake = detail::check_evaluation<ThisRun, Kind>();
+            detail::report<mistake>();
+            if constexpr (!mistake.made()) {
+                ThisRun run(parts_, module, source, begin(stage));
+                const bool testing = stage == Stage::test;
+                RunState& state = parts_.state;
+                framed<false>(run, run_options, [&](bool) {
+                    module.zero_grad(true);
+                    detail::EvaluationLoop<ThisRun, Kind> loop(
+                        run, testing ? run.options().limit_test_batches : run.options().limit_val_batches,
+                        testing ? state.test_results : state.validate_results,
+                        testing ? RunningStage::testing : RunningStage::validating);
+                    without_gradients([&] {
+                        loop.setup_data();
+                        run.set_num_eval_batches(loop.batches());
+                        results = loop.run();
+                    });
                 });
-            });
-            if (run_options.verbose && run.is_global_zero()) {
-                std::fputs(detail::results_table(results, to_string(stage)).c_str(), stdout);
-                std::fflush(stdout);
+                if (run_options.verbose && run.is_global_zero()) {
+                    std::fputs(detail::results_table(results, to_string(stage)).c_str(), stdout);
+                    std::fflush(stdout);
+                }
             }
         }
         return results;
@@ -223,15 +233,19 @@ class Trainer {
     auto predict_from(Module& module, Source& source, const RunOptions& run_options) {
         using ThisRun = Run<Parts, Module, Source>;
         static_assert(ModulePolicy<Module>, "lit: predict takes a module derived from lit::Module.");
-        if constexpr (ModulePolicy<Module> && detail::check_predict<ThisRun>()) {
-            ThisRun run(parts_, module, source, begin(Stage::predict));
-            detail::PredictionLoop<ThisRun> loop(run);
-            decltype(loop.run()) predictions;
-            framed<false>(run, run_options, [&](bool) {
-                module.zero_grad(true);
-                without_gradients([&] { predictions = loop.run(); });
-            });
-            return predictions;
+        if constexpr (ModulePolicy<Module>) {
+            constexpr detail::Mistake mistake = detail::check_predict<ThisRun>();
+            detail::report<mistake>();
+            if constexpr (!mistake.made()) {
+                ThisRun run(parts_, module, source, begin(Stage::predict));
+                detail::PredictionLoop<ThisRun> loop(run);
+                decltype(loop.run()) predictions;
+                framed<false>(run, run_options, [&](bool) {
+                    module.zero_grad(true);
+                    without_gradients([&] { predictions = loop.run(); });
+                });
+                return predictions;
+            }
         }
     }
 
