@@ -137,6 +137,8 @@ namespace hooks {
             }                                                                                                          \
         }();                                                                                                           \
         template <class T, class... Args>                                                                              \
+        using returned = decltype(std::declval<T&>().NAME(std::declval<Args>()...));                                   \
+        template <class T, class... Args>                                                                              \
         static decltype(auto) call(T& target, Args&&... args) {                                                        \
             return target.NAME(static_cast<Args&&>(args)...);                                                          \
         }                                                                                                              \

@@ -54,7 +54,11 @@ class CheckpointConnector {
             run_.for_each_scheduler([&](auto& slot, auto&) { schedulers.push_back(slot.state_dict()); });
             checkpoint.set(checkpoint_key::optimizer_states, std::move(optimizers));
             checkpoint.set(checkpoint_key::lr_schedulers, std::move(schedulers));
-            checkpoint.set(lit_key, Dict{{"rng_state", get_rng_state()}});
+            Dict metrics;
+            for (const auto& [id, number] : run_.callback_metrics().items()) {
+                metrics.append(MetricNames::name(id), number.value());
+            }
+            checkpoint.set(lit_key, Dict{{"rng_state", get_rng_state()}, {"callback_metrics", std::move(metrics)}});
         }
         if constexpr (reflection::field_count<typename Module::hparams_type> > 0) {
             checkpoint.set(checkpoint_key::hparams_name, "kwargs");
@@ -86,7 +90,7 @@ class CheckpointConnector {
         });
     }
 
-    /// After the optimizers were made: counters, optimizers, schedulers, the generator.
+    /// After the optimizers were made: counters, optimizers, schedulers, the generator, what monitors look at.
     /// Errors  CheckpointError for a file of weights alone, and for another number of optimizers or schedulers.
     void restore_training(const Dict& checkpoint) {
         if (!checkpoint.contains(checkpoint_key::optimizer_states)) {
@@ -108,6 +112,11 @@ class CheckpointConnector {
         if (const Value* own = checkpoint.find(lit_key)) {
             if (const Value* rng = own->dict().find("rng_state")) {
                 set_rng_state(rng->tensor());
+            }
+            if (const Value* metrics = own->dict().find("callback_metrics")) {
+                for (const auto& [name, value] : metrics->dict()) {
+                    run_.set_callback_metric(MetricNames::intern(name.string()), value.to_double());
+                }
             }
         }
     }

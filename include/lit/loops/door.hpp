@@ -176,10 +176,24 @@ consteval Mistake check_common_hooks() {
                             Signature<hooks::on_load_checkpoint, const Dict>>();
 }
 
-/// What a step of the module returns for a batch.
+template <class Step, class M, class Arguments, class... Front, std::size_t... I>
+consteval auto returned_by(std::index_sequence<I...>) {
+    return std::type_identity<typename Step::template returned<M, Front..., std::tuple_element_t<I, Arguments>...>>{};
+}
+/// What a step of the module returns for a batch, found without compiling the step.
 template <class Step, class Run, class... Args>
-using returned_of =
-    decltype(call_module_hook<Step>(std::declval<Run&>(), std::declval<typename Run::module_type&>(), std::declval<Args&>()...));
+consteval auto returned_type() {
+    using M = typename Run::module_type;
+    using Arguments = std::tuple<Args&...>;
+    constexpr Form form = module_form<Step, M, Run, Arguments, sizeof...(Args)>();
+    if constexpr (form.with_trainer) {
+        return returned_by<Step, M, Arguments, Run&>(std::make_index_sequence<form.count>{});
+    } else {
+        return returned_by<Step, M, Arguments>(std::make_index_sequence<form.count>{});
+    }
+}
+template <class Step, class Run, class... Args>
+using returned_of = typename decltype(returned_type<Step, Run, Args...>())::type;
 template <class Output>
 struct ShownOutput {
     using type = std::remove_cvref_t<Output>;
@@ -321,6 +335,18 @@ consteval Mistake check_training_step() {
             return check_signatures<
                 Run, Signature<hooks::on_train_batch_end, const typename OutputOf<Returned>::type, Batch, I>>();
         }
+    }
+}
+
+/// Never called. A compiler tells the way to a mistake inside of a step from where the step is first used: taken from
+/// the trainer's own body, that way is short.
+template <class Run, class Module, class Batch>
+void use_training_step(Run& run, Module& module, Batch& batch, std::int64_t& batch_idx) {
+    constexpr Form form = module_form<hooks::training_step, Module, Run, std::tuple<Batch&, std::int64_t&>, 2>();
+    if constexpr (form.with_trainer && form.count == 2) {
+        static_cast<void>(module.training_step(run, batch, batch_idx));
+    } else if constexpr (form.with_trainer && form.count == 1) {
+        static_cast<void>(module.training_step(run, batch));
     }
 }
 

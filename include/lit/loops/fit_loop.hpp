@@ -41,6 +41,9 @@ class FitLoop {
         state.results = &state.train_results;
         state.running = RunningStage::training;
         run_.module().zero_grad(true);
+        if (resumed) {
+            finish_saved_epoch();
+        }
         sanity_check();
         const torch::autograd::DetectAnomalyGuard* anomaly = nullptr;
         std::optional<torch::autograd::DetectAnomalyGuard> guard;
@@ -75,6 +78,8 @@ class FitLoop {
         }
         const RunState::Nested nested(run_.state());
         RunState& state = run_.state();
+        // Those of a checkpoint; empty in a run that begins.
+        const MetricTable kept = state.callback_metrics;
         state.running = RunningStage::sanity_checking;
         state.reset_results();
         state.reset_metrics();
@@ -86,7 +91,22 @@ class FitLoop {
         call_callbacks<hooks::on_sanity_check_end>(run_);
         state.reset_results();
         state.reset_metrics();
+        state.callback_metrics = kept;
         state.progress.validation_batch = {};
+    }
+
+    /// A checkpoint that was saved while an epoch's end was being handled: that epoch is over but for the schedulers
+    /// that step last.
+    void finish_saved_epoch() {
+        FitProgress& progress = run_.state().progress;
+        if (progress.epoch.current.processed == progress.epoch.current.completed) {
+            return;
+        }
+        if (epoch_.last_batch_reached()) {
+            step_schedulers(run_, Interval::epoch, run_.current_epoch() + 1, true);
+        }
+        progress.epoch.total.completed += progress.epoch.current.processed - progress.epoch.current.completed;
+        progress.epoch.current.completed = progress.epoch.current.processed;
     }
 
     void train(bool resumed) {
@@ -97,9 +117,6 @@ class FitLoop {
         }
         FitProgress& progress = state.progress;
         const bool inside_epoch = resumed && progress.epoch.current.started > progress.epoch.current.processed;
-        // Saved while an epoch's end was being handled: that epoch is over.
-        progress.epoch.total.completed += progress.epoch.current.processed - progress.epoch.current.completed;
-        progress.epoch.current.completed = progress.epoch.current.processed;
         if (epoch_.is_validation_epoch()) {
             validation_.setup_data();
         }

@@ -170,6 +170,8 @@ class Trainer {
             constexpr detail::Mistake mistake = detail::check_fit<ThisRun>();
             detail::report<mistake>();
             if constexpr (!mistake.made()) {
+                using Batch = const detail::batch_of<ThisRun, detail::TrainRequest>;
+                static_cast<void>(&detail::use_training_step<ThisRun, Module, Batch>);
                 ThisRun run(parts_, module, source, begin(Stage::fit));
                 parts_.state.automatic_optimization = automatic_optimization<Module>;
                 try {
