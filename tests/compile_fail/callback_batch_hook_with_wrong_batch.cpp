@@ -16,9 +16,11 @@ struct Net : lit::Module<Net> {
 
 struct Watcher {
 #ifdef LIT_GOOD
-    void on_train_batch_end(auto& trainer, auto& module, const lit::StepOutput& outputs, const at::Tensor& batch);
+    void on_train_batch_end(auto& trainer, auto& module, const lit::StepOutput& outputs,
+                            const at::Tensor& batch);
 #else
-    void on_train_batch_end(auto& trainer, auto& module, const lit::StepOutput& outputs, const std::string& batch);
+    void on_train_batch_end(auto& trainer, auto& module, const lit::StepOutput& outputs,
+                            const std::string& batch);
 #endif
 };
 

@@ -7,8 +7,10 @@
 
 int main() {
 #ifdef LIT_GOOD
-    const lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{}, lit::GradientClip{1.0}};
+    const lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{},
+                               lit::GradientClip{1.0}};
 #else
-    const lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::GradientClip{1.0}, lit::TrainerOptions{}};
+    const lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::GradientClip{1.0},
+                               lit::TrainerOptions{}};
 #endif
 }

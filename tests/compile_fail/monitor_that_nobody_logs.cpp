@@ -18,9 +18,11 @@ int main() {
     Net net;
     std::vector<at::Tensor> batches;
 #ifdef LIT_GOOD
-    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{}, lit::EarlyStopping<"val_loss">{}};
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{},
+                         lit::EarlyStopping<"val_loss">{}};
 #else
-    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{}, lit::EarlyStopping<"val_los">{}};
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{},
+                         lit::EarlyStopping<"val_los">{}};
 #endif
     trainer.fit(net, batches);
 }

@@ -216,8 +216,9 @@ struct Counting : probe::LineBase<Counting> {
 // Abbreviations, as the lists repeat them.
 std::string expand(std::string text) {
     const std::pair<std::string, std::string> macros[] = {
-        {"VAL", "M.val_eval C.val_start M.val_start C.val_epoch_start M.val_epoch_start VB VB C.val_epoch_end "
-                "M.val_epoch_end C.val_end M.val_end M.val_train"},
+        {"VAL",
+         "M.val_eval C.val_start M.val_start C.val_epoch_start M.val_epoch_start VB VB C.val_epoch_end "
+         "M.val_epoch_end C.val_end M.val_end M.val_train"},
         {"VB", "XFER C.val_batch_start M.val_batch_start M.validation_step C.val_batch_end M.val_batch_end"},
         {"PRE", "C.before_step M.before_step M.clip"},
         {"BWD", "C.before_backward M.before_backward M.backward C.after_backward M.after_backward"},
@@ -257,204 +258,221 @@ Tape since(const Tape& tape, const std::string& from) {
 }  // namespace
 
 TEST_SUITE("loops/fit_loop") {
-TEST_CASE("the hooks of a fit fire in Lightning's order") {
-    Tape tape;
-    Talker module(tape);
-    Data data(tape);
-    auto trainer = probe::trainer({.max_epochs = 1}, Listener{&tape}, probe::Rows{.tape = &tape});
-    trainer.fit(module, data);
-    CHECK(probe::joined(tape) ==
-          expand("D.prepare_data M.prepare_data L.start D.setup C.setup M.setup M.configure_optimizers C.fit_start "
-                 "M.fit_start C.sanity_start D.val_dataloader VAL C.sanity_end D.train_dataloader C.train_start "
-                 "M.train_start C.epoch_start M.epoch_start XFER TBS STEP TBE XFER TBS STEP M.scheduler_step TBE "
-                 "M.val_zero_grad VAL C.epoch_end M.epoch_end C.train_end M.train_end C.fit_end M.fit_end "
-                 "D.teardown C.teardown M.teardown L.finalize(success)"));
-}
-
-TEST_CASE("accumulation leaves out zero_grad inside a window and the step before its end") {
-    Tape tape;
-    Talker module(tape);
-    Data data(tape);
-    data.train_batches = 3;
-    auto trainer = probe::trainer({.max_epochs = 1, .limit_val_batches = 0}, Listener{&tape},
-                                  lit::GradientAccumulation{2}, lit::GradientClip{1.0});
-    const lit::FitResult result = trainer.fit(module, data);
-    CHECK(result.global_step == 2);
-    CHECK(probe::joined(since(tape, "C.epoch_start")) ==
-          expand("C.epoch_start M.epoch_start XFER TBS M.training_step ZG BWD TBE "
-                 "XFER TBS M.step[ M.training_step BWD PRE M.]step TBE "
-                 "XFER TBS STEP M.scheduler_step TBE "
-                 "C.epoch_end M.epoch_end C.train_end M.train_end C.fit_end M.fit_end D.teardown C.teardown M.teardown"));
-}
-
-TEST_CASE("after an exception only on_exception is called, and the loggers hear that it failed") {
-    Tape tape;
-    Talker module(tape);
-    module.throws = true;
-    Data data(tape);
-    auto trainer = probe::trainer({.max_epochs = 1, .limit_val_batches = 0}, Listener{&tape},
-                                  probe::Rows{.tape = &tape});
-    CHECK_THROWS_WITH_AS(trainer.fit(module, data), "on purpose", std::runtime_error);
-    CHECK(probe::joined(since(tape, "C.batch_start")) ==
-          expand("TBS M.step[ M.training_step C.exception D.exception L.finalize(failed)"));
-}
-
-TEST_CASE("the hooks of validate, test and predict fire in Lightning's order") {
-    Tape tape;
-    Talker module(tape);
-    Data data(tape);
-    auto trainer = probe::trainer({}, Listener{&tape});
-    trainer.validate(module, data, {.verbose = false});
-    CHECK(probe::joined(tape) == expand("D.prepare_data M.prepare_data D.setup C.setup M.setup D.val_dataloader VAL "
-                                        "D.teardown C.teardown M.teardown"));
-    tape.clear();
-    trainer.test(module, data, {.verbose = false});
-    CHECK(probe::joined(tape) ==
-          expand("D.prepare_data M.prepare_data D.setup C.setup M.setup D.test_dataloader C.test_start M.test_start XFER "
-                 "M.test_step C.test_end M.test_end D.teardown C.teardown M.teardown"));
-    tape.clear();
-    trainer.predict(module, data);
-    CHECK(probe::joined(tape) ==
-          expand("D.prepare_data M.prepare_data D.setup C.setup M.setup D.predict_dataloader M.predict_eval "
-                 "C.predict_start M.predict_start C.predict_epoch_start M.predict_epoch_start XFER "
-                 "C.predict_batch_start M.predict_batch_start M.predict_step C.predict_batch_end M.predict_batch_end "
-                 "C.predict_epoch_end M.predict_epoch_end C.predict_end M.predict_end D.teardown C.teardown "
-                 "M.teardown"));
-}
-
-TEST_CASE("without a sanity check the validation loader is asked for after the training loader") {
-    Tape tape;
-    Talker module(tape);
-    Data data(tape);
-    auto trainer = probe::trainer({.max_epochs = 1, .num_sanity_val_steps = 0}, Listener{&tape});
-    trainer.fit(module, data);
-    Tape asked;
-    for (const std::string& line : tape) {
-        if (line.ends_with("_dataloader") || line == "C.train_start") {
-            asked.push_back(line);
-        }
-    }
-    CHECK(probe::joined(asked) == "D.train_dataloader D.val_dataloader C.train_start");
-}
-
-TEST_CASE("loaders are reloaded every n epochs, validation's for the first time after the sanity check's") {
-    struct Row {
-        std::int64_t every;
-        const char* asked;
-    };
-    for (const Row& row : {Row{0, "val train"}, Row{1, "val train train val train val"}, Row{2, "val train train val"}}) {
-        CAPTURE(row.every);
+    TEST_CASE("the hooks of a fit fire in Lightning's order") {
         Tape tape;
         Talker module(tape);
         Data data(tape);
-        auto trainer = probe::trainer({.max_epochs = 3, .reload_dataloaders_every_n_epochs = row.every});
+        auto trainer = probe::trainer({.max_epochs = 1}, Listener{&tape}, probe::Rows{.tape = &tape});
         trainer.fit(module, data);
-        std::string asked;
+        CHECK(
+            probe::joined(tape) ==
+            expand("D.prepare_data M.prepare_data L.start D.setup C.setup M.setup M.configure_optimizers "
+                   "C.fit_start "
+                   "M.fit_start C.sanity_start D.val_dataloader VAL C.sanity_end D.train_dataloader "
+                   "C.train_start "
+                   "M.train_start C.epoch_start M.epoch_start XFER TBS STEP TBE XFER TBS STEP "
+                   "M.scheduler_step TBE "
+                   "M.val_zero_grad VAL C.epoch_end M.epoch_end C.train_end M.train_end C.fit_end M.fit_end "
+                   "D.teardown C.teardown M.teardown L.finalize(success)"));
+    }
+
+    TEST_CASE("accumulation leaves out zero_grad inside a window and the step before its end") {
+        Tape tape;
+        Talker module(tape);
+        Data data(tape);
+        data.train_batches = 3;
+        auto trainer = probe::trainer({.max_epochs = 1, .limit_val_batches = 0}, Listener{&tape},
+                                      lit::GradientAccumulation{2}, lit::GradientClip{1.0});
+        const lit::FitResult result = trainer.fit(module, data);
+        CHECK(result.global_step == 2);
+        CHECK(probe::joined(since(tape, "C.epoch_start")) ==
+              expand("C.epoch_start M.epoch_start XFER TBS M.training_step ZG BWD TBE "
+                     "XFER TBS M.step[ M.training_step BWD PRE M.]step TBE "
+                     "XFER TBS STEP M.scheduler_step TBE "
+                     "C.epoch_end M.epoch_end C.train_end M.train_end C.fit_end M.fit_end D.teardown "
+                     "C.teardown M.teardown"));
+    }
+
+    TEST_CASE("after an exception only on_exception is called, and the loggers hear that it failed") {
+        Tape tape;
+        Talker module(tape);
+        module.throws = true;
+        Data data(tape);
+        auto trainer = probe::trainer({.max_epochs = 1, .limit_val_batches = 0}, Listener{&tape},
+                                      probe::Rows{.tape = &tape});
+        CHECK_THROWS_WITH_AS(trainer.fit(module, data), "on purpose", std::runtime_error);
+        CHECK(probe::joined(since(tape, "C.batch_start")) ==
+              expand("TBS M.step[ M.training_step C.exception D.exception L.finalize(failed)"));
+    }
+
+    TEST_CASE("the hooks of validate, test and predict fire in Lightning's order") {
+        Tape tape;
+        Talker module(tape);
+        Data data(tape);
+        auto trainer = probe::trainer({}, Listener{&tape});
+        trainer.validate(module, data, {.verbose = false});
+        CHECK(probe::joined(tape) ==
+              expand("D.prepare_data M.prepare_data D.setup C.setup M.setup D.val_dataloader VAL "
+                     "D.teardown C.teardown M.teardown"));
+        tape.clear();
+        trainer.test(module, data, {.verbose = false});
+        CHECK(probe::joined(tape) ==
+              expand("D.prepare_data M.prepare_data D.setup C.setup M.setup D.test_dataloader C.test_start "
+                     "M.test_start XFER "
+                     "M.test_step C.test_end M.test_end D.teardown C.teardown M.teardown"));
+        tape.clear();
+        trainer.predict(module, data);
+        CHECK(probe::joined(tape) ==
+              expand(
+                  "D.prepare_data M.prepare_data D.setup C.setup M.setup D.predict_dataloader M.predict_eval "
+                  "C.predict_start M.predict_start C.predict_epoch_start M.predict_epoch_start XFER "
+                  "C.predict_batch_start M.predict_batch_start M.predict_step C.predict_batch_end "
+                  "M.predict_batch_end "
+                  "C.predict_epoch_end M.predict_epoch_end C.predict_end M.predict_end D.teardown C.teardown "
+                  "M.teardown"));
+    }
+
+    TEST_CASE("without a sanity check the validation loader is asked for after the training loader") {
+        Tape tape;
+        Talker module(tape);
+        Data data(tape);
+        auto trainer = probe::trainer({.max_epochs = 1, .num_sanity_val_steps = 0}, Listener{&tape});
+        trainer.fit(module, data);
+        Tape asked;
         for (const std::string& line : tape) {
-            if (line == "D.train_dataloader" || line == "D.val_dataloader") {
-                asked += (asked.empty() ? "" : " ") + line.substr(2, line.find('_') - 2);
+            if (line.ends_with("_dataloader") || line == "C.train_start") {
+                asked.push_back(line);
             }
         }
-        CHECK(asked == row.asked);
+        CHECK(probe::joined(asked) == "D.train_dataloader D.val_dataloader C.train_start");
     }
-}
 
-TEST_CASE("the limits end a fit: whichever comes first, counted in optimizer steps and epochs") {
-    struct Row {
-        lit::TrainerOptions options;
-        std::int64_t steps;
-        std::int64_t epochs;
-        const char* why;
-    };
-    // 10 batches an epoch; Lightning 2.6.6 ends at the same numbers.
-    for (const Row& row : {
-             Row{{.max_epochs = 2}, 20, 2, "max_epochs"},
-             Row{{.max_epochs = 0}, 0, 0, "no epoch at all"},
-             Row{{.max_steps = 3}, 3, 1, "max_steps inside an epoch counts the epoch"},
-             Row{{.max_epochs = 5, .max_steps = 13}, 13, 2, "steps before epochs"},
-             Row{{.max_epochs = 1, .max_steps = 13}, 10, 1, "epochs before steps"},
-             Row{{.max_steps = 0}, 0, 0, "no step at all"},
-             Row{{.max_epochs = 1, .limit_train_batches = 0}, 0, 0, "no batches"},
-             Row{{.max_epochs = 1, .limit_train_batches = 3}, 3, 1, "three batches"},
-             Row{{.max_epochs = 1, .limit_train_batches = 0.55}, 5, 1, "a fraction is cut off"},
-             Row{{.fast_dev_run = 2, .max_epochs = 7}, 2, 1, "fast_dev_run"},
-             Row{{.max_epochs = 1, .overfit_batches = 4}, 4, 1, "overfit_batches"},
-             Row{{.max_epochs = -1, .max_steps = 25}, 25, 3, "no end but max_steps"},
-             Row{{.max_epochs = 3, .max_time = std::chrono::milliseconds(0)}, 1, 1, "max_time passes in the first batch"},
-         }) {
-        CAPTURE(row.why);
+    TEST_CASE(
+        "loaders are reloaded every n epochs, validation's for the first time after the sanity check's") {
+        struct Row {
+            std::int64_t every;
+            const char* asked;
+        };
+        for (const Row& row :
+             {Row{0, "val train"}, Row{1, "val train train val train val"}, Row{2, "val train train val"}}) {
+            CAPTURE(row.every);
+            Tape tape;
+            Talker module(tape);
+            Data data(tape);
+            auto trainer = probe::trainer({.max_epochs = 3, .reload_dataloaders_every_n_epochs = row.every});
+            trainer.fit(module, data);
+            std::string asked;
+            for (const std::string& line : tape) {
+                if (line == "D.train_dataloader" || line == "D.val_dataloader") {
+                    asked += (asked.empty() ? "" : " ") + line.substr(2, line.find('_') - 2);
+                }
+            }
+            CHECK(asked == row.asked);
+        }
+    }
+
+    TEST_CASE("the limits end a fit: whichever comes first, counted in optimizer steps and epochs") {
+        struct Row {
+            lit::TrainerOptions options;
+            std::int64_t steps;
+            std::int64_t epochs;
+            const char* why;
+        };
+        // 10 batches an epoch; Lightning 2.6.6 ends at the same numbers.
+        for (const Row& row : {
+                 Row{{.max_epochs = 2}, 20, 2, "max_epochs"},
+                 Row{{.max_epochs = 0}, 0, 0, "no epoch at all"},
+                 Row{{.max_steps = 3}, 3, 1, "max_steps inside an epoch counts the epoch"},
+                 Row{{.max_epochs = 5, .max_steps = 13}, 13, 2, "steps before epochs"},
+                 Row{{.max_epochs = 1, .max_steps = 13}, 10, 1, "epochs before steps"},
+                 Row{{.max_steps = 0}, 0, 0, "no step at all"},
+                 Row{{.max_epochs = 1, .limit_train_batches = 0}, 0, 0, "no batches"},
+                 Row{{.max_epochs = 1, .limit_train_batches = 3}, 3, 1, "three batches"},
+                 Row{{.max_epochs = 1, .limit_train_batches = 0.55}, 5, 1, "a fraction is cut off"},
+                 Row{{.fast_dev_run = 2, .max_epochs = 7}, 2, 1, "fast_dev_run"},
+                 Row{{.max_epochs = 1, .overfit_batches = 4}, 4, 1, "overfit_batches"},
+                 Row{{.max_epochs = -1, .max_steps = 25}, 25, 3, "no end but max_steps"},
+                 Row{{.max_epochs = 3, .max_time = std::chrono::milliseconds(0)},
+                     1,
+                     1,
+                     "max_time passes in the first batch"},
+             }) {
+            CAPTURE(row.why);
+            probe::Line module;
+            auto train = probe::batches(10);
+            auto trainer = probe::trainer(row.options);
+            const lit::FitResult result = trainer.fit(module, train);
+            CHECK(result.finished());
+            CHECK(result.global_step == row.steps);
+            CHECK(result.epochs == row.epochs);
+        }
+    }
+
+    TEST_CASE("a request to stop waits for the minimum of epochs and steps") {
+        struct Row {
+            lit::TrainerOptions options;
+            std::int64_t steps;
+            const char* why;
+        };
+        // Lightning 2.6.6, 10 batches an epoch, should_stop set at step 3.
+        for (const Row& row :
+             {Row{{.max_epochs = 9}, 3, "no minimum"},
+              Row{{.max_epochs = 9, .min_epochs = 1}, 10, "one epoch"},
+              Row{{.max_epochs = 9, .min_steps = 5}, 10, "min_steps alone means a whole first epoch"},
+              Row{{.max_epochs = 9, .min_steps = 15}, 15, "in the middle of the second epoch"},
+              Row{{.max_epochs = 9, .min_epochs = 2}, 20, "two epochs"}}) {
+            CAPTURE(row.why);
+            probe::Line module;
+            auto train = probe::batches(10);
+            auto trainer = probe::trainer(row.options, Stopper{3});
+            const lit::FitResult result = trainer.fit(module, train);
+            CHECK(result.finished());
+            CHECK(result.reason == "enough");
+            CHECK(result.global_step == row.steps);
+        }
+    }
+
+    TEST_CASE("a stop that is asked for in on_fit_start ends the fit before its first batch") {
         probe::Line module;
         auto train = probe::batches(10);
-        auto trainer = probe::trainer(row.options);
-        const lit::FitResult result = trainer.fit(module, train);
-        CHECK(result.finished());
-        CHECK(result.global_step == row.steps);
-        CHECK(result.epochs == row.epochs);
+        auto trainer = probe::trainer({.max_epochs = 3}, EarlyStopper{});
+        CHECK(trainer.fit(module, train).global_step == 0);
+        auto longer = probe::trainer({.max_epochs = 3, .min_steps = 2}, EarlyStopper{});
+        CHECK(longer.fit(module, train).global_step == 10);
     }
-}
 
-TEST_CASE("a request to stop waits for the minimum of epochs and steps") {
-    struct Row {
-        lit::TrainerOptions options;
-        std::int64_t steps;
-        const char* why;
-    };
-    // Lightning 2.6.6, 10 batches an epoch, should_stop set at step 3.
-    for (const Row& row : {Row{{.max_epochs = 9}, 3, "no minimum"},
-                           Row{{.max_epochs = 9, .min_epochs = 1}, 10, "one epoch"},
-                           Row{{.max_epochs = 9, .min_steps = 5}, 10, "min_steps alone means a whole first epoch"},
-                           Row{{.max_epochs = 9, .min_steps = 15}, 15, "in the middle of the second epoch"},
-                           Row{{.max_epochs = 9, .min_epochs = 2}, 20, "two epochs"}}) {
-        CAPTURE(row.why);
+    TEST_CASE(
+        "the sanity check takes its batches of each loader, leaves no metric and no trace in the generator") {
+        struct Row {
+            std::int64_t steps;
+            std::vector<std::int64_t> seen;
+        };
+        for (const Row& row : {Row{2, {2, 1}}, Row{-1, {5, 1}}, Row{0, {0, 0}}, Row{3, {3, 1}}}) {
+            CAPTURE(row.steps);
+            Counting module;
+            auto train = probe::batches(1);
+            std::vector<std::vector<at::Tensor>> val{probe::batches(5), probe::batches(1)};
+            auto trainer =
+                probe::trainer({.max_epochs = 1, .num_sanity_val_steps = row.steps, .log_every_n_steps = 1});
+            torch::manual_seed(3);
+            const at::Tensor expected = torch::rand({3});
+            torch::manual_seed(3);
+            trainer.fit(module, train, val);
+            CHECK(module.sanity == row.seen);
+            CHECK_FALSE(module.leaked);
+            CHECK(torch::equal(torch::rand({3}), expected));
+        }
+    }
+
+    TEST_CASE("a second fit goes on where the first one ended") {
         probe::Line module;
-        auto train = probe::batches(10);
-        auto trainer = probe::trainer(row.options, Stopper{3});
+        auto train = probe::batches(2);
+        auto trainer = probe::trainer({.max_epochs = 1});
+        trainer.fit(module, train);
+        CHECK(trainer.fit(module, train).global_step == 2);
+        trainer.options().max_epochs = 3;
         const lit::FitResult result = trainer.fit(module, train);
-        CHECK(result.finished());
-        CHECK(result.reason == "enough");
-        CHECK(result.global_step == row.steps);
+        CHECK(result.global_step == 6);
+        CHECK(result.epochs == 3);
     }
-}
-
-TEST_CASE("a stop that is asked for in on_fit_start ends the fit before its first batch") {
-    probe::Line module;
-    auto train = probe::batches(10);
-    auto trainer = probe::trainer({.max_epochs = 3}, EarlyStopper{});
-    CHECK(trainer.fit(module, train).global_step == 0);
-    auto longer = probe::trainer({.max_epochs = 3, .min_steps = 2}, EarlyStopper{});
-    CHECK(longer.fit(module, train).global_step == 10);
-}
-
-TEST_CASE("the sanity check takes its batches of each loader, leaves no metric and no trace in the generator") {
-    struct Row {
-        std::int64_t steps;
-        std::vector<std::int64_t> seen;
-    };
-    for (const Row& row : {Row{2, {2, 1}}, Row{-1, {5, 1}}, Row{0, {0, 0}}, Row{3, {3, 1}}}) {
-        CAPTURE(row.steps);
-        Counting module;
-        auto train = probe::batches(1);
-        std::vector<std::vector<at::Tensor>> val{probe::batches(5), probe::batches(1)};
-        auto trainer = probe::trainer({.max_epochs = 1, .num_sanity_val_steps = row.steps, .log_every_n_steps = 1});
-        torch::manual_seed(3);
-        const at::Tensor expected = torch::rand({3});
-        torch::manual_seed(3);
-        trainer.fit(module, train, val);
-        CHECK(module.sanity == row.seen);
-        CHECK_FALSE(module.leaked);
-        CHECK(torch::equal(torch::rand({3}), expected));
-    }
-}
-
-TEST_CASE("a second fit goes on where the first one ended") {
-    probe::Line module;
-    auto train = probe::batches(2);
-    auto trainer = probe::trainer({.max_epochs = 1});
-    trainer.fit(module, train);
-    CHECK(trainer.fit(module, train).global_step == 2);
-    trainer.options().max_epochs = 3;
-    const lit::FitResult result = trainer.fit(module, train);
-    CHECK(result.global_step == 6);
-    CHECK(result.epochs == 3);
-}
 }

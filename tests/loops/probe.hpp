@@ -100,8 +100,8 @@ static_assert(lit::LoggerPolicy<Rows>);
 
 template <class... Components>
 auto trainer(lit::TrainerOptions options, Components... components) {
-    return lit::Trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{}, std::move(options),
-                        std::move(components)...};
+    return lit::Trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
+                        std::move(options), std::move(components)...};
 }
 
 }  // namespace probe

@@ -10,12 +10,12 @@
 #include "loops/probe.hpp"
 #include "support/doctest.hpp"
 
+#include <unistd.h>
 #include <csignal>
 #include <fstream>
 #include <optional>
 #include <stdexcept>
 #include <type_traits>
-#include <unistd.h>
 
 namespace {
 
@@ -36,13 +36,16 @@ using Bare = Trainer<SingleDevice, Fp32>;
 static_assert(sizeof(Bare) == sizeof(Trainer<SingleDevice, Fp32, Empty>));
 static_assert(sizeof(Bare) == sizeof(Trainer<SingleDevice, Fp32, Empty, OtherEmpty, lit::NullLogger>));
 static_assert(sizeof(Bare) == sizeof(Trainer<SingleDevice, lit::Bf16Mixed>));
-static_assert(sizeof(Trainer<SingleDevice, Fp32, lit::GradientClip>) <= sizeof(Bare) + sizeof(lit::GradientClip));
+static_assert(sizeof(Trainer<SingleDevice, Fp32, lit::GradientClip>) <=
+              sizeof(Bare) + sizeof(lit::GradientClip));
 static_assert(sizeof(Trainer<SingleDevice, Fp32, lit::GradientAccumulation>) <=
               sizeof(Bare) + sizeof(lit::GradientAccumulation));
-static_assert(!std::is_polymorphic_v<Bare> && !std::is_polymorphic_v<SingleDevice> && !std::is_polymorphic_v<lit::RunState>);
+static_assert(!std::is_polymorphic_v<Bare> && !std::is_polymorphic_v<SingleDevice> &&
+              !std::is_polymorphic_v<lit::RunState>);
 static_assert(!std::is_polymorphic_v<Trainer<SingleDevice, Fp32, Empty, lit::CSVLogger>>);
 static_assert(std::is_nothrow_move_constructible_v<lit::GradientClip>);
-static_assert(lit::CallbackPolicy<Empty> && lit::CallbackPolicy<std::optional<Empty>> && !lit::CallbackPolicy<int>);
+static_assert(lit::CallbackPolicy<Empty> && lit::CallbackPolicy<std::optional<Empty>> &&
+              !lit::CallbackPolicy<int>);
 
 /// A folder of its own, removed with everything in it.
 struct Folder {
@@ -80,7 +83,9 @@ struct Bang : std::runtime_error {
 };
 struct Heard {
     int* exceptions;
-    void on_exception(auto&, auto&, const std::exception& error) { *exceptions += std::string(error.what()) == "bang"; }
+    void on_exception(auto&, auto&, const std::exception& error) {
+        *exceptions += std::string(error.what()) == "bang";
+    }
 };
 struct Throws : probe::LineBase<Throws> {
     lit::Stage where = lit::Stage::fit;
@@ -125,193 +130,200 @@ volatile std::sig_atomic_t old_handler_calls = 0;
 }  // namespace
 
 TEST_SUITE("trainer/trainer") {
-TEST_CASE("every stage takes loaders, a data module, or the module's own loaders") {
-    auto trainer = probe::trainer({.max_epochs = 1});
-    const lit::RunOptions quiet{.verbose = false};
-    const auto run = [&](auto&& fit, auto&& data) {
-        Everything module;
-        auto fresh = probe::trainer({.max_epochs = 1});
-        CHECK(fit(fresh, module).global_step == 2);
-        CHECK(module.value() == 1.0F - 1.0F - 2.0F);
-        CHECK(fresh.callback_metrics().value("v") == 1.0);
-        CHECK(trainer.test(module, data(module, 't'), quiet)[0].at("t") == 2.0);
-        CHECK(trainer.validate(module, data(module, 'v'), quiet)[0].at("v") == 1.0);
-        CHECK(trainer.predict(module, data(module, 'p'))[0].size() == 3);
-    };
-    auto train = probe::batches(2);
-    auto val = probe::batches(1);
-    auto test = probe::batches(3);
-    run([&](auto& t, auto& m) { return t.fit(m, train, val); },
-        [&](auto&, char which) -> auto& { return which == 'v' ? val : test; });
-    Own own;
-    run([&](auto& t, auto& m) { return t.fit(m, own); }, [&](auto&, char) -> auto& { return own; });
-    run([&](auto& t, auto& m) { return t.fit(m); }, [&](auto& m, char) -> auto& { return m; });
-    run([&](auto& t, auto& m) { return t.fit(m, probe::batches(2), probe::batches(1)); },
-        [&](auto&, char) -> auto& { return own; });
-}
-
-TEST_CASE("a bad option is refused when the trainer is made, by its name") {
-    struct Row {
-        lit::TrainerOptions options;
-        const char* name;
-    };
-    for (const Row& row : {
-             Row{{.fast_dev_run = -1}, "fast_dev_run = -1"},
-             Row{{.max_epochs = -2}, "max_epochs = -2"},
-             Row{{.min_epochs = -1}, "min_epochs = -1"},
-             Row{{.max_steps = -2}, "max_steps = -2"},
-             Row{{.min_steps = -1}, "min_steps = -1"},
-             Row{{.max_time = std::chrono::seconds(-1)}, "max_time"},
-             Row{{.limit_train_batches = 1.5}, "limit_train_batches = 1.5"},
-             Row{{.limit_val_batches = -1}, "limit_val_batches = -1"},
-             Row{{.limit_test_batches = 2.5}, "limit_test_batches = 2.5"},
-             Row{{.limit_predict_batches = -0.1}, "limit_predict_batches = -0.1"},
-             Row{{.overfit_batches = 1.1}, "overfit_batches = 1.1"},
-             Row{{.val_check_interval = 1.5}, "val_check_interval = 1.5"},
-             Row{{.val_check_interval = 0}, "val_check_interval = 0"},
-             Row{{.val_check_interval = 0.5, .check_val_every_n_epoch = std::nullopt}, "val_check_interval = 0.5"},
-             Row{{.check_val_every_n_epoch = 0}, "check_val_every_n_epoch = 0"},
-             Row{{.num_sanity_val_steps = -2}, "num_sanity_val_steps = -2"},
-             Row{{.log_every_n_steps = -1}, "log_every_n_steps = -1"},
-             Row{{.reload_dataloaders_every_n_epochs = -1}, "reload_dataloaders_every_n_epochs = -1"},
-         }) {
-        CAPTURE(row.name);
-        CHECK_THROWS_WITH_AS(probe::trainer(row.options), doctest::Contains(row.name), lit::ConfigError);
-    }
-    CHECK_NOTHROW(probe::trainer({.limit_train_batches = 2.0, .overfit_batches = 1}));
-    CHECK_THROWS_AS(lit::GradientAccumulation{0}, lit::ConfigError);
-}
-
-TEST_CASE("an exception in any stage comes out after every component has heard of it") {
-    const lit::RunOptions quiet{.verbose = false};
-    auto data = probe::batches(1);
-    for (const lit::Stage where : {lit::Stage::fit, lit::Stage::validate, lit::Stage::test, lit::Stage::predict}) {
-        CAPTURE(lit::to_string(where));
-        int exceptions = 0;
-        probe::Tape tape;
-        Throws module;
-        module.where = where;
-        auto trainer = probe::trainer({.max_epochs = 1}, Heard{&exceptions}, probe::Rows{.tape = &tape}, Heard{&exceptions});
-        const auto run = [&] {
-            switch (where) {
-                case lit::Stage::fit:
-                    trainer.fit(module, data);
-                    break;
-                case lit::Stage::validate:
-                    trainer.validate(module, data, quiet);
-                    break;
-                case lit::Stage::test:
-                    trainer.test(module, data, quiet);
-                    break;
-                case lit::Stage::predict:
-                    static_cast<void>(trainer.predict(module, data));
-                    break;
-            }
+    TEST_CASE("every stage takes loaders, a data module, or the module's own loaders") {
+        auto trainer = probe::trainer({.max_epochs = 1});
+        const lit::RunOptions quiet{.verbose = false};
+        const auto run = [&](auto&& fit, auto&& data) {
+            Everything module;
+            auto fresh = probe::trainer({.max_epochs = 1});
+            CHECK(fit(fresh, module).global_step == 2);
+            CHECK(module.value() == 1.0F - 1.0F - 2.0F);
+            CHECK(fresh.callback_metrics().value("v") == 1.0);
+            CHECK(trainer.test(module, data(module, 't'), quiet)[0].at("t") == 2.0);
+            CHECK(trainer.validate(module, data(module, 'v'), quiet)[0].at("v") == 1.0);
+            CHECK(trainer.predict(module, data(module, 'p'))[0].size() == 3);
         };
-        CHECK_THROWS_AS(run(), Bang);
-        CHECK(exceptions == 2);
-        CHECK(probe::joined(tape) == "L.start L.finalize(failed)");
-        CHECK(module.current_epoch() == 0);  // untied from the trainer
-        module.where = where == lit::Stage::fit ? lit::Stage::test : lit::Stage::fit;
-        if (where != lit::Stage::validate) {
-            CHECK_NOTHROW(run());
+        auto train = probe::batches(2);
+        auto val = probe::batches(1);
+        auto test = probe::batches(3);
+        run([&](auto& t, auto& m) { return t.fit(m, train, val); },
+            [&](auto&, char which) -> auto& { return which == 'v' ? val : test; });
+        Own own;
+        run([&](auto& t, auto& m) { return t.fit(m, own); }, [&](auto&, char) -> auto& { return own; });
+        run([&](auto& t, auto& m) { return t.fit(m); }, [&](auto& m, char) -> auto& { return m; });
+        run([&](auto& t, auto& m) { return t.fit(m, probe::batches(2), probe::batches(1)); },
+            [&](auto&, char) -> auto& { return own; });
+    }
+
+    TEST_CASE("a bad option is refused when the trainer is made, by its name") {
+        struct Row {
+            lit::TrainerOptions options;
+            const char* name;
+        };
+        for (const Row& row : {
+                 Row{{.fast_dev_run = -1}, "fast_dev_run = -1"},
+                 Row{{.max_epochs = -2}, "max_epochs = -2"},
+                 Row{{.min_epochs = -1}, "min_epochs = -1"},
+                 Row{{.max_steps = -2}, "max_steps = -2"},
+                 Row{{.min_steps = -1}, "min_steps = -1"},
+                 Row{{.max_time = std::chrono::seconds(-1)}, "max_time"},
+                 Row{{.limit_train_batches = 1.5}, "limit_train_batches = 1.5"},
+                 Row{{.limit_val_batches = -1}, "limit_val_batches = -1"},
+                 Row{{.limit_test_batches = 2.5}, "limit_test_batches = 2.5"},
+                 Row{{.limit_predict_batches = -0.1}, "limit_predict_batches = -0.1"},
+                 Row{{.overfit_batches = 1.1}, "overfit_batches = 1.1"},
+                 Row{{.val_check_interval = 1.5}, "val_check_interval = 1.5"},
+                 Row{{.val_check_interval = 0}, "val_check_interval = 0"},
+                 Row{{.val_check_interval = 0.5, .check_val_every_n_epoch = std::nullopt},
+                     "val_check_interval = 0.5"},
+                 Row{{.check_val_every_n_epoch = 0}, "check_val_every_n_epoch = 0"},
+                 Row{{.num_sanity_val_steps = -2}, "num_sanity_val_steps = -2"},
+                 Row{{.log_every_n_steps = -1}, "log_every_n_steps = -1"},
+                 Row{{.reload_dataloaders_every_n_epochs = -1}, "reload_dataloaders_every_n_epochs = -1"},
+             }) {
+            CAPTURE(row.name);
+            CHECK_THROWS_WITH_AS(probe::trainer(row.options), doctest::Contains(row.name), lit::ConfigError);
+        }
+        CHECK_NOTHROW(probe::trainer({.limit_train_batches = 2.0, .overfit_batches = 1}));
+        CHECK_THROWS_AS(lit::GradientAccumulation{0}, lit::ConfigError);
+    }
+
+    TEST_CASE("an exception in any stage comes out after every component has heard of it") {
+        const lit::RunOptions quiet{.verbose = false};
+        auto data = probe::batches(1);
+        for (const lit::Stage where :
+             {lit::Stage::fit, lit::Stage::validate, lit::Stage::test, lit::Stage::predict}) {
+            CAPTURE(lit::to_string(where));
+            int exceptions = 0;
+            probe::Tape tape;
+            Throws module;
+            module.where = where;
+            auto trainer = probe::trainer({.max_epochs = 1}, Heard{&exceptions}, probe::Rows{.tape = &tape},
+                                          Heard{&exceptions});
+            const auto run = [&] {
+                switch (where) {
+                    case lit::Stage::fit:
+                        trainer.fit(module, data);
+                        break;
+                    case lit::Stage::validate:
+                        trainer.validate(module, data, quiet);
+                        break;
+                    case lit::Stage::test:
+                        trainer.test(module, data, quiet);
+                        break;
+                    case lit::Stage::predict:
+                        static_cast<void>(trainer.predict(module, data));
+                        break;
+                }
+            };
+            CHECK_THROWS_AS(run(), Bang);
+            CHECK(exceptions == 2);
+            CHECK(probe::joined(tape) == "L.start L.finalize(failed)");
+            CHECK(module.current_epoch() == 0);  // untied from the trainer
+            module.where = where == lit::Stage::fit ? lit::Stage::test : lit::Stage::fit;
+            if (where != lit::Stage::validate) {
+                CHECK_NOTHROW(run());
+            }
         }
     }
-}
 
-TEST_CASE("SIGINT ends the fit after the batch, SIGTERM too, and the handlers that were there come back") {
-    struct Row {
-        int signal;
-        std::int64_t at;
-        lit::Status status;
-        std::int64_t steps;
-        const char* heard;
-    };
-    // On the last batch of an epoch SIGTERM lets the epoch's end run, as in Lightning; SIGINT does not.
-    for (const Row& row : {Row{SIGINT, 2, lit::Status::interrupted, 2, "Interrupted (SIGINT)."},
-                           Row{SIGTERM, 2, lit::Status::terminated, 2, "Terminated (SIGTERM)."},
-                           Row{SIGTERM, 4, lit::Status::terminated, 4, "epoch_end Terminated (SIGTERM)."},
-                           Row{SIGINT, 4, lit::Status::interrupted, 4, "Interrupted (SIGINT)."}}) {
-        CAPTURE(row.signal);
-        CAPTURE(row.at);
-        old_handler_calls = 0;
-        const auto before = std::signal(row.signal, [](int) { old_handler_calls = old_handler_calls + 1; });
-        std::vector<std::string> heard;
-        probe::Tape tape;
-        probe::Line module;
-        auto train = probe::batches(4);
-        auto trainer = probe::trainer({.max_epochs = 3}, Raises{row.signal, row.at, &heard}, probe::Rows{.tape = &tape});
-        const lit::FitResult result = trainer.fit(module, train);
-        CHECK(result.status == row.status);
-        CHECK_FALSE(result.finished());
-        CHECK(result.global_step == row.steps);
-        CHECK(probe::joined(heard) == row.heard);
-        CHECK(probe::joined(tape) == "L.start L.finalize(failed)");
-        CHECK(old_handler_calls == 0);
-        std::raise(row.signal);
-        CHECK(old_handler_calls == 1);
-        std::signal(row.signal, before);
+    TEST_CASE(
+        "SIGINT ends the fit after the batch, SIGTERM too, and the handlers that were there come back") {
+        struct Row {
+            int signal;
+            std::int64_t at;
+            lit::Status status;
+            std::int64_t steps;
+            const char* heard;
+        };
+        // On the last batch of an epoch SIGTERM lets the epoch's end run, as in Lightning; SIGINT does not.
+        for (const Row& row : {Row{SIGINT, 2, lit::Status::interrupted, 2, "Interrupted (SIGINT)."},
+                               Row{SIGTERM, 2, lit::Status::terminated, 2, "Terminated (SIGTERM)."},
+                               Row{SIGTERM, 4, lit::Status::terminated, 4, "epoch_end Terminated (SIGTERM)."},
+                               Row{SIGINT, 4, lit::Status::interrupted, 4, "Interrupted (SIGINT)."}}) {
+            CAPTURE(row.signal);
+            CAPTURE(row.at);
+            old_handler_calls = 0;
+            const auto before =
+                std::signal(row.signal, [](int) { old_handler_calls = old_handler_calls + 1; });
+            std::vector<std::string> heard;
+            probe::Tape tape;
+            probe::Line module;
+            auto train = probe::batches(4);
+            auto trainer = probe::trainer({.max_epochs = 3}, Raises{row.signal, row.at, &heard},
+                                          probe::Rows{.tape = &tape});
+            const lit::FitResult result = trainer.fit(module, train);
+            CHECK(result.status == row.status);
+            CHECK_FALSE(result.finished());
+            CHECK(result.global_step == row.steps);
+            CHECK(probe::joined(heard) == row.heard);
+            CHECK(probe::joined(tape) == "L.start L.finalize(failed)");
+            CHECK(old_handler_calls == 0);
+            std::raise(row.signal);
+            CHECK(old_handler_calls == 1);
+            std::signal(row.signal, before);
+        }
     }
-}
 
-TEST_CASE("an Interrupt that a hook throws is a status, not an exception") {
-    probe::Line module;
-    auto train = probe::batches(2);
-    auto trainer = probe::trainer({.max_epochs = 1}, Interrupts{});
-    const lit::FitResult result = trainer.fit(module, train);
-    CHECK(result.status == lit::Status::interrupted);
-    CHECK(result.global_step == 0);
-    auto again = probe::trainer({.max_epochs = 1});
-    CHECK(again.fit(module, train).finished());
-}
+    TEST_CASE("an Interrupt that a hook throws is a status, not an exception") {
+        probe::Line module;
+        auto train = probe::batches(2);
+        auto trainer = probe::trainer({.max_epochs = 1}, Interrupts{});
+        const lit::FitResult result = trainer.fit(module, train);
+        CHECK(result.status == lit::Status::interrupted);
+        CHECK(result.global_step == 0);
+        auto again = probe::trainer({.max_epochs = 1});
+        CHECK(again.fit(module, train).finished());
+    }
 
-TEST_CASE("a folder that cannot be written is an error before the first batch") {
-    const Folder folder;
-    const fs::path file = folder.path / "file";
-    std::ofstream(file) << "in the way";
-    probe::Line module;
-    auto train = probe::batches(1);
-    const lit::TrainerOptions options{.max_epochs = 1, .default_root_dir = file / "root"};
-    auto csv = probe::trainer(options, lit::CSVLogger{});
-    CHECK_THROWS_WITH_AS(csv.fit(module, train), doctest::Contains("file"), lit::FileError);
-    auto tensorboard = probe::trainer(options, lit::TensorBoardLogger{});
-    CHECK_THROWS_WITH_AS(tensorboard.fit(module, train), doctest::Contains("file"), lit::FileError);
-    CHECK(module.value() == 1.0F);
-}
+    TEST_CASE("a folder that cannot be written is an error before the first batch") {
+        const Folder folder;
+        const fs::path file = folder.path / "file";
+        std::ofstream(file) << "in the way";
+        probe::Line module;
+        auto train = probe::batches(1);
+        const lit::TrainerOptions options{.max_epochs = 1, .default_root_dir = file / "root"};
+        auto csv = probe::trainer(options, lit::CSVLogger{});
+        CHECK_THROWS_WITH_AS(csv.fit(module, train), doctest::Contains("file"), lit::FileError);
+        auto tensorboard = probe::trainer(options, lit::TensorBoardLogger{});
+        CHECK_THROWS_WITH_AS(tensorboard.fit(module, train), doctest::Contains("file"), lit::FileError);
+        CHECK(module.value() == 1.0F);
+    }
 
-TEST_CASE("an absent optional component does nothing and is not got") {
-    probe::Line module;
-    auto train = std::vector<at::Tensor>{at::full({2}, 4.0)};
-    auto trainer = probe::trainer({.max_epochs = 1}, std::optional<lit::GradientClip>(),
-                                  std::optional<lit::GradientAccumulation>(std::in_place, 1));
-    trainer.fit(module, train);
-    CHECK(module.value() == -3.0F);
-    CHECK_THROWS_AS(static_cast<void>(trainer.get<lit::GradientClip>()), lit::ConfigError);
-    CHECK(trainer.get<lit::GradientAccumulation>().accumulate_grad_batches() == 1);
-}
+    TEST_CASE("an absent optional component does nothing and is not got") {
+        probe::Line module;
+        auto train = std::vector<at::Tensor>{at::full({2}, 4.0)};
+        auto trainer = probe::trainer({.max_epochs = 1}, std::optional<lit::GradientClip>(),
+                                      std::optional<lit::GradientAccumulation>(std::in_place, 1));
+        trainer.fit(module, train);
+        CHECK(module.value() == -3.0F);
+        CHECK_THROWS_AS(static_cast<void>(trainer.get<lit::GradientClip>()), lit::ConfigError);
+        CHECK(trainer.get<lit::GradientAccumulation>().accumulate_grad_batches() == 1);
+    }
 
-TEST_CASE("fast_dev_run saves and logs nothing and runs so many batches of each kind") {
-    std::vector<probe::Rows::Row> rows;
-    probe::Tape tape;
-    Everything module;
-    auto trainer = probe::trainer({.fast_dev_run = 1, .log_every_n_steps = 1}, probe::Rows{.rows = &rows, .tape = &tape});
-    CHECK(trainer.fit(module).global_step == 1);
-    CHECK(trainer.test(module, module, {.verbose = false})[0].at("t") == 1.0);
-    CHECK(rows.empty());
-    CHECK(tape.empty());
-}
+    TEST_CASE("fast_dev_run saves and logs nothing and runs so many batches of each kind") {
+        std::vector<probe::Rows::Row> rows;
+        probe::Tape tape;
+        Everything module;
+        auto trainer = probe::trainer({.fast_dev_run = 1, .log_every_n_steps = 1},
+                                      probe::Rows{.rows = &rows, .tape = &tape});
+        CHECK(trainer.fit(module).global_step == 1);
+        CHECK(trainer.test(module, module, {.verbose = false})[0].at("t") == 1.0);
+        CHECK(rows.empty());
+        CHECK(tape.empty());
+    }
 
-TEST_CASE("deterministic algorithms are on during the run and off again afterwards") {
-    struct Looks {
-        bool* on;
-        void on_train_start() { *on = at::globalContext().deterministicAlgorithms(); }
-    };
-    bool on = false;
-    probe::Line module;
-    auto train = probe::batches(1);
-    auto trainer = probe::trainer({.max_epochs = 1, .deterministic = true}, Looks{&on});
-    trainer.fit(module, train);
-    CHECK(on);
-    CHECK_FALSE(at::globalContext().deterministicAlgorithms());
-}
+    TEST_CASE("deterministic algorithms are on during the run and off again afterwards") {
+        struct Looks {
+            bool* on;
+            void on_train_start() { *on = at::globalContext().deterministicAlgorithms(); }
+        };
+        bool on = false;
+        probe::Line module;
+        auto train = probe::batches(1);
+        auto trainer = probe::trainer({.max_epochs = 1, .deterministic = true}, Looks{&on});
+        trainer.fit(module, train);
+        CHECK(on);
+        CHECK_FALSE(at::globalContext().deterministicAlgorithms());
+    }
 }

@@ -50,6 +50,7 @@ class Dict {
     [[nodiscard]] const Value* find(std::string_view key) const;
     [[nodiscard]] const Value* find(std::int64_t key) const;
     [[nodiscard]] Value* find(std::string_view key);
+    [[nodiscard]] Value* find(std::int64_t key);
     [[nodiscard]] bool contains(std::string_view key) const { return find(key) != nullptr; }
     bool erase(std::string_view key);
     /// Errors  CheckpointError that lists the keys that are there.
@@ -180,6 +181,8 @@ inline const Value* Dict::find(std::int64_t key) const {
     });
     return found == items_.end() ? nullptr : &found->second;
 }
+
+inline Value* Dict::find(std::int64_t key) { return const_cast<Value*>(std::as_const(*this).find(key)); }
 
 inline void Dict::set(Value key, Value value) {
     const auto same = [&](const Item& item) {

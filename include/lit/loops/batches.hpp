@@ -4,12 +4,14 @@
 #include <lit/core/batch.hpp>
 #include <lit/core/hooks.hpp>
 #include <lit/data/loader.hpp>
+#include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
 
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -68,7 +70,8 @@ void for_each_batch(Loader& loader, std::int64_t first, std::optional<std::int64
 /// Calls a batch-transfer hook of the data module if it has it, else of the module, else hands the batch on.
 template <class H, class Run, class Batch, class Next, class... Args>
 decltype(auto) through_transfer_hook(Run& run, const Batch& batch, Next&& next, Args&&... args) {
-    if constexpr (Run::has_datamodule && has_module_hook<H, Run, typename Run::source_type, const Batch&, Args&...>) {
+    if constexpr (Run::has_datamodule &&
+                  has_module_hook<H, Run, typename Run::source_type, const Batch&, Args&...>) {
         const HookScope scope(run.state(), H::id);
         return next(call_module_hook<H>(run, run.source(), batch, args...));
     } else if constexpr (module_listens<H, Run, const Batch, Args...>) {
@@ -93,9 +96,9 @@ decltype(auto) with_transferred(Run& run, const Batch& batch, std::int64_t datal
             const at::Device device = run.device();
             if constexpr (module_listens<hooks::transfer_batch_to_device, Run, const Before, const at::Device,
                                          std::int64_t> ||
-                          (Run::has_datamodule && has_module_hook<hooks::transfer_batch_to_device, Run,
-                                                                  typename Run::source_type, const Before&,
-                                                                  const at::Device&, std::int64_t&>)) {
+                          (Run::has_datamodule &&
+                           has_module_hook<hooks::transfer_batch_to_device, Run, typename Run::source_type,
+                                           const Before&, const at::Device&, std::int64_t&>)) {
                 return through_transfer_hook<hooks::transfer_batch_to_device>(run, before, finish, device,
                                                                               dataloader_idx);
             } else if constexpr (TransferableBatch<Before>) {
@@ -106,8 +109,10 @@ decltype(auto) with_transferred(Run& run, const Batch& batch, std::int64_t datal
             } else {
                 if (!device.is_cpu()) {
                     throw ConfigError(
-                        "Trainer: this batch type cannot be moved to a device by itself. Write transfer_batch_to_device("
-                        "batch, device) in the module, or build the batch of tensors, tuples, vectors and aggregates.");
+                        "Trainer: this batch type cannot be moved to a device by itself. Write "
+                        "transfer_batch_to_device("
+                        "batch, device) in the module, or build the batch of tensors, tuples, vectors and "
+                        "aggregates.");
                 }
                 return finish(before);
             }
@@ -116,13 +121,16 @@ decltype(auto) with_transferred(Run& run, const Batch& batch, std::int64_t datal
 }
 
 template <class H, class Run>
-inline constexpr bool someone_transfers =
-    H::template names<typename Run::module_type> ||
-    (Run::has_datamodule && H::template names<typename Run::source_type>);
+inline constexpr bool someone_transfers = H::template names<typename Run::module_type> ||
+                                          (Run::has_datamodule &&
+                                           H::template names<typename Run::source_type>);
 
 struct TypeOfBatch {
+    // Never called, but g++ wants the body of what is named in an unevaluated chain of calls.
     template <class Batch>
-    std::type_identity<Batch> operator()(const Batch& batch) const;
+    std::type_identity<Batch> operator()(const Batch& /*batch*/) const {
+        return {};
+    }
 };
 /// The batch that the steps see: what the loader gives, after the transfer hooks.
 template <class Run, class Batch>
@@ -138,5 +146,38 @@ consteval auto moved_batch() {
 }
 template <class Run, class Batch>
 using moved_batch_t = typename decltype(moved_batch<Run, std::remove_cv_t<Batch>>())::type;
+
+template <class T>
+consteval auto first_batch_type() {
+    using Plain = std::remove_cvref_t<T>;
+    if constexpr (LoaderPolicy<Plain>) {
+        return std::type_identity<loader_batch_t<Plain>>{};
+    } else if constexpr (is_loader_tuple<Plain>()) {
+        return first_batch_type<std::tuple_element_t<0, Plain>>();
+    } else {
+        return first_batch_type<decltype(*std::begin(std::declval<deref_t<Plain>&>()))>();
+    }
+}
+template <class Source, class Request>
+using loaded_batch_t = typename decltype(first_batch_type<requested_t<Source, Request>>())::type;
+
+/// What the steps see of the loader that `Request` asks for.
+template <class Run, class Request>
+using batch_of = moved_batch_t<Run, loaded_batch_t<typename Run::source_type, Request>>;
+
+/// Whether the module has the step; of a final class only the call can be tried.
+template <class Step, class Run, class Request, class... Indices>
+consteval bool find_step() {
+    using M = typename Run::module_type;
+    if constexpr (!std::is_final_v<M>) {
+        return Step::template names<M>;
+    } else if constexpr (Request::template offered<typename Run::source_type>) {
+        return has_module_hook<Step, Run, M, const batch_of<Run, Request>&, Indices&...>;
+    } else {
+        return Step::template names<M>;
+    }
+}
+template <class Step, class Run, class Request, class... Indices>
+inline constexpr bool has_step_for = find_step<Step, Run, Request, Indices...>();
 
 }  // namespace lit::detail

@@ -29,20 +29,6 @@
 /// validate, test or predict, before any loop is instantiated.
 namespace lit::detail {
 
-template <class T>
-consteval auto first_batch_type() {
-    using Plain = std::remove_cvref_t<T>;
-    if constexpr (LoaderPolicy<Plain>) {
-        return std::type_identity<loader_batch_t<Plain>>{};
-    } else if constexpr (is_loader_tuple<Plain>()) {
-        return first_batch_type<std::tuple_element_t<0, Plain>>();
-    } else {
-        return first_batch_type<decltype(*std::begin(std::declval<deref_t<Plain>&>()))>();
-    }
-}
-template <class Source, class Request>
-using loaded_batch_t = typename decltype(first_batch_type<requested_t<Source, Request>>())::type;
-
 // Lightning's arguments of each hook, as lit gives them.
 template <class H, class... Args>
 struct Signature {};
@@ -74,7 +60,8 @@ struct HookTypes<HookList<H...>> {
 template <Mistake M>
 constexpr void report() {
     if constexpr (M.made() && M.culprit != Culprit::said) {
-        using H = typename std::tuple_element_t<static_cast<std::size_t>(M.hook), typename HookTypes<AllHooks>::type>::type;
+        using H = typename std::tuple_element_t<static_cast<std::size_t>(M.hook),
+                                                typename HookTypes<AllHooks>::type>::type;
         if constexpr (M.culprit == Culprit::module) {
             H::template check_module<false>();
         } else if constexpr (M.culprit == Culprit::callback) {
@@ -115,7 +102,8 @@ consteval Mistake check_signature(Signature<H, Args...> signature) {
         }
     }
     if constexpr (info(H::id).callback_arguments != std::string_view("-")) {
-        return check_components<Run, Signature<H, Args...>>(std::type_identity<typename Run::components_type>{});
+        return check_components<Run, Signature<H, Args...>>(
+            std::type_identity<typename Run::components_type>{});
     }
     return {};
 }
@@ -160,10 +148,6 @@ consteval Mistake check_transfer_hooks() {
         return check_signatures<Run, After>() | check_data_signatures<Run, After>();
     }
 }
-/// What the steps see of the loader that `Request` asks for.
-template <class Run, class Request>
-using batch_of = moved_batch_t<Run, loaded_batch_t<typename Run::source_type, Request>>;
-
 /// Hooks of every run.
 template <class Run>
 consteval Mistake check_common_hooks() {
@@ -171,14 +155,16 @@ consteval Mistake check_common_hooks() {
     using Teardown = Signature<hooks::teardown, const Stage>;
     using OnException = Signature<hooks::on_exception, const std::exception>;
     return check_data_signatures<Run, Signature<hooks::prepare_data>, Setup, Teardown, OnException>() |
-           check_signatures<Run, Setup, Teardown, Signature<hooks::prepare_data>, Signature<hooks::configure_model>,
-                            OnException, Signature<hooks::on_save_checkpoint, Dict>,
+           check_signatures<Run, Setup, Teardown, Signature<hooks::prepare_data>,
+                            Signature<hooks::configure_model>, OnException,
+                            Signature<hooks::on_save_checkpoint, Dict>,
                             Signature<hooks::on_load_checkpoint, const Dict>>();
 }
 
 template <class Step, class M, class Arguments, class... Front, std::size_t... I>
 consteval auto returned_by(std::index_sequence<I...>) {
-    return std::type_identity<typename Step::template returned<M, Front..., std::tuple_element_t<I, Arguments>...>>{};
+    return std::type_identity<
+        typename Step::template returned<M, Front..., std::tuple_element_t<I, Arguments>...>>{};
 }
 /// What a step of the module returns for a batch, found without compiling the step.
 template <class Step, class Run, class... Args>
@@ -207,15 +193,15 @@ struct ShownOutput<void> {
 template <class Run, class Request, class Step, class BatchStart, class BatchEnd>
 consteval Mistake check_evaluation_step() {
     using I = std::int64_t;
-    using M = typename Run::module_type;
     if constexpr (Request::template offered<typename Run::source_type>) {
         constexpr Mistake transfer = check_transfer_hooks<Run, Request>();
         if constexpr (transfer.made()) {
             return transfer;
         } else {
             using Batch = const batch_of<Run, Request>;
-            constexpr Mistake step = check_signatures<Run, Signature<Step, Batch, I, I>, Signature<BatchStart, Batch, I, I>>();
-            if constexpr (step.made() || !Step::template names<M>) {
+            constexpr Mistake step =
+                check_signatures<Run, Signature<Step, Batch, I, I>, Signature<BatchStart, Batch, I, I>>();
+            if constexpr (step.made() || !has_step_for<Step, Run, Request, I, I>) {
                 return step;
             } else {
                 using Output = typename ShownOutput<returned_of<Step, Run, Batch, I, I>>::type;
@@ -238,7 +224,9 @@ consteval Mistake check_evaluation_hooks() {
 template <class Module>
 inline constexpr bool has_optimizers = hooks::configure_optimizers::names<Module>;
 template <class Module>
-inline constexpr bool optimizers_callable = requires(Module& module) { module.configure_optimizers(); };
+inline constexpr bool optimizers_callable = requires(Module& module) {
+    module.configure_optimizers();
+};
 
 template <class T>
 struct IsOptimizer : std::bool_constant<OptimizerPolicy<OptimizerFor<T>>> {};
@@ -256,7 +244,7 @@ struct IsOptimizer<std::vector<T>> : IsOptimizer<T> {};
 template <class Module>
 inline constexpr bool returns_optimizers = true;
 template <class Module>
-    requires optimizers_callable<Module>
+requires optimizers_callable<Module>
 inline constexpr bool returns_optimizers<Module> =
     IsOptimizer<std::remove_cvref_t<decltype(std::declval<Module&>().configure_optimizers())>>::value;
 
@@ -271,7 +259,8 @@ consteval bool component_declares(std::string_view monitor) {
 }
 template <class M, class Component, class... C>
 consteval bool monitor_is_declared() {
-    if constexpr (requires { Component::monitor_name; } && requires { typename M::Logs; }) {
+    if constexpr (
+        requires { Component::monitor_name; } && requires { typename M::Logs; }) {
         constexpr auto monitor = Component::monitor_name;
         return monitor.empty() || M::Logs::can_monitor(monitor.view()) ||
                (component_declares<component_t<C>>(monitor.view()) || ...);
@@ -293,13 +282,14 @@ consteval Mistake check_hooks_of_optimizer() {
     using I = std::int64_t;
     Mistake mistake = check_signatures<Run, Signature<hooks::on_before_optimizer_step, Optimizer>>();
     if constexpr (automatic_optimization<typename Run::module_type>) {
-        mistake = mistake |
-                  check_signatures<Run, Signature<hooks::on_before_zero_grad, Optimizer>,
-                                   Signature<hooks::optimizer_zero_grad, I, I, Optimizer>,
-                                   Signature<hooks::configure_gradient_clipping, Optimizer, std::optional<double>,
-                                             ClipAlgorithm>,
-                                   Signature<hooks::optimizer_step, I, I, ClosureOptimizer<Run, Optimizer>,
-                                             const AnyClosure>>();
+        mistake =
+            mistake |
+            check_signatures<
+                Run, Signature<hooks::on_before_zero_grad, Optimizer>,
+                Signature<hooks::optimizer_zero_grad, I, I, Optimizer>,
+                Signature<hooks::configure_gradient_clipping, Optimizer, std::optional<double>,
+                          ClipAlgorithm>,
+                Signature<hooks::optimizer_step, I, I, ClosureOptimizer<Run, Optimizer>, const AnyClosure>>();
     }
     return mistake;
 }
@@ -312,9 +302,11 @@ consteval Mistake check_optimizers() {
     } else {
         return []<std::size_t... N>(std::index_sequence<N...>) {
             return (Mistake{} | ... |
-                    check_hooks_of_optimizer<Run, std::remove_reference_t<
-                                                      decltype(std::declval<Configured&>().template optimizer<N>())>>());
-        }(std::make_index_sequence<Configured::static_count>{});
+                    check_hooks_of_optimizer<
+                        Run, std::remove_reference_t<
+                                 decltype(std::declval<Configured&>().template optimizer<N>())>>());
+        }
+        (std::make_index_sequence<Configured::static_count>{});
     }
 }
 /// training_step and what stands around it.
@@ -332,8 +324,8 @@ consteval Mistake check_training_step() {
             return step;
         } else {
             using Returned = std::remove_cvref_t<returned_of<hooks::training_step, Run, Batch, I>>;
-            return check_signatures<
-                Run, Signature<hooks::on_train_batch_end, const typename OutputOf<Returned>::type, Batch, I>>();
+            return check_signatures<Run, Signature<hooks::on_train_batch_end,
+                                                   const typename OutputOf<Returned>::type, Batch, I>>();
         }
     }
 }
@@ -342,7 +334,8 @@ consteval Mistake check_training_step() {
 /// the trainer's own body, that way is short.
 template <class Run, class Module, class Batch>
 void use_training_step(Run& run, Module& module, Batch& batch, std::int64_t& batch_idx) {
-    constexpr Form form = module_form<hooks::training_step, Module, Run, std::tuple<Batch&, std::int64_t&>, 2>();
+    constexpr Form form =
+        module_form<hooks::training_step, Module, Run, std::tuple<Batch&, std::int64_t&>, 2>();
     if constexpr (form.with_trainer && form.count == 2) {
         static_cast<void>(module.training_step(run, batch, batch_idx));
     } else if constexpr (form.with_trainer && form.count == 1) {
@@ -357,26 +350,32 @@ consteval Mistake check_fit() {
     using Configured = typename Run::configured_type;
     using I = std::int64_t;
     constexpr bool one_loader = LoaderPolicy<requested_t<Source, TrainRequest>>;
-    static_assert(hooks::training_step::names<M>,
-                  "lit: fit needs a training_step. Write at::Tensor training_step(const Batch& batch) in the module; it "
+    constexpr bool has_step = has_step_for<hooks::training_step, Run, TrainRequest, std::int64_t>;
+    static_assert(has_step,
+                  "lit: fit needs a training_step. Write at::Tensor training_step(const Batch& batch) in the "
+                  "module; it "
                   "returns the loss.");
     static_assert(has_optimizers<M>,
                   "lit: fit needs configure_optimizers. Write auto configure_optimizers() { return "
                   "lit::AdamW{parameters(), {.lr = 1e-3}}; } in the module.");
-    static_assert(TrainRequest::offered<Source>,
-                  "lit: fit needs training batches. Pass a loader as the second argument, or a data module with "
-                  "train_dataloader().");
+    static_assert(
+        TrainRequest::offered<Source>,
+        "lit: fit needs training batches. Pass a loader as the second argument, or a data module with "
+        "train_dataloader().");
     static_assert(one_loader,
-                  "lit: fit takes one training loader, found several (a range or a tuple of loaders). Concatenate their "
+                  "lit: fit takes one training loader, found several (a range or a tuple of loaders). "
+                  "Concatenate their "
                   "datasets, or write a loader that yields a struct with a batch of each.");
-    static_assert(!automatic_optimization<M> || !optimizers_callable<M> || !Configured::is_static ||
-                      Configured::static_count == 1,
-                  "lit: automatic optimization has exactly one optimizer. For several, write static constexpr bool "
-                  "automatic_optimization = false; in the module and step them in training_step.");
+    static_assert(
+        !automatic_optimization<M> || !optimizers_callable<M> || !Configured::is_static ||
+            Configured::static_count == 1,
+        "lit: automatic optimization has exactly one optimizer. For several, write static constexpr bool "
+        "automatic_optimization = false; in the module and step them in training_step.");
     static_assert(monitors_are_declared<M>(std::type_identity<typename Run::components_type>{}),
-                  "lit: this callback's monitor is not in the module's Logs. Log it under that name and add it to `using "
+                  "lit: this callback's monitor is not in the module's Logs. Log it under that name and add "
+                  "it to `using "
                   "Logs = lit::Logs<...>`, or correct the monitor.");
-    if constexpr (!hooks::training_step::names<M> || !has_optimizers<M> || !TrainRequest::offered<Source> || !one_loader) {
+    if constexpr (!has_step || !has_optimizers<M> || !TrainRequest::offered<Source> || !one_loader) {
         return {Culprit::said};
     } else if constexpr (!optimizers_callable<M>) {
         return {Culprit::module, Hook::configure_optimizers};
@@ -385,10 +384,11 @@ consteval Mistake check_fit() {
         if constexpr (!step.made()) {
             using Batch = const batch_of<Run, TrainRequest>;
             if constexpr (automatic_optimization<M>) {
-                static_assert(ReturnsLoss<std::remove_cvref_t<returned_of<hooks::training_step, Run, Batch, I>>>,
-                              "lit: training_step has to return the loss in automatic optimization: an at::Tensor, an "
-                              "std::optional of one, or a struct with a member loss. To optimize by hand, write static "
-                              "constexpr bool automatic_optimization = false; in the module.");
+                static_assert(
+                    ReturnsLoss<std::remove_cvref_t<returned_of<hooks::training_step, Run, Batch, I>>>,
+                    "lit: training_step has to return the loss in automatic optimization: an at::Tensor, an "
+                    "std::optional of one, or a struct with a member loss. To optimize by hand, write static "
+                    "constexpr bool automatic_optimization = false; in the module.");
             }
             if constexpr (hooks::on_train_batch_start::names<M>) {
                 using Answer = returned_of<hooks::on_train_batch_start, Run, Batch, I>;
@@ -398,32 +398,36 @@ consteval Mistake check_fit() {
             }
         }
         return step | check_optimizers<Run>() |
-               check_signatures<Run, Signature<hooks::on_fit_start>, Signature<hooks::on_fit_end>,
-                                Signature<hooks::on_sanity_check_start>, Signature<hooks::on_sanity_check_end>,
-                                Signature<hooks::on_train_start>, Signature<hooks::on_train_end>,
-                                Signature<hooks::on_train_epoch_start>, Signature<hooks::on_train_epoch_end>,
-                                Signature<hooks::on_before_backward, const at::Tensor>,
-                                Signature<hooks::backward, const at::Tensor>, Signature<hooks::on_after_backward>,
-                                Signature<hooks::on_validation_model_zero_grad>>() |
+               check_signatures<
+                   Run, Signature<hooks::on_fit_start>, Signature<hooks::on_fit_end>,
+                   Signature<hooks::on_sanity_check_start>, Signature<hooks::on_sanity_check_end>,
+                   Signature<hooks::on_train_start>, Signature<hooks::on_train_end>,
+                   Signature<hooks::on_train_epoch_start>, Signature<hooks::on_train_epoch_end>,
+                   Signature<hooks::on_before_backward, const at::Tensor>,
+                   Signature<hooks::backward, const at::Tensor>, Signature<hooks::on_after_backward>,
+                   Signature<hooks::on_validation_model_zero_grad>>() |
                check_evaluation_hooks<Run, Validation>() | check_common_hooks<Run>();
     }
 }
 
 template <class Run, class Kind>
 consteval Mistake check_evaluation() {
-    using M = typename Run::module_type;
+    using I = std::int64_t;
+    constexpr bool has_step = has_step_for<typename Kind::step, Run, typename Kind::request, I, I>;
     if constexpr (std::same_as<Kind, Validation>) {
-        static_assert(Kind::step::template names<M>,
-                      "lit: validate needs a validation_step. Write void validation_step(const Batch& batch) in the "
-                      "module.");
+        static_assert(
+            has_step,
+            "lit: validate needs a validation_step. Write void validation_step(const Batch& batch) in the "
+            "module.");
     } else {
-        static_assert(Kind::step::template names<M>,
+        static_assert(has_step,
                       "lit: test needs a test_step. Write void test_step(const Batch& batch) in the module.");
     }
-    static_assert(Kind::request::template offered<typename Run::source_type>,
-                  "lit: validate and test need batches. Pass a loader as the second argument, or a data module with "
-                  "val_dataloader() or test_dataloader().");
-    if constexpr (Kind::step::template names<M> && Kind::request::template offered<typename Run::source_type>) {
+    static_assert(
+        Kind::request::template offered<typename Run::source_type>,
+        "lit: validate and test need batches. Pass a loader as the second argument, or a data module with "
+        "val_dataloader() or test_dataloader().");
+    if constexpr (has_step && Kind::request::template offered<typename Run::source_type>) {
         return check_evaluation_hooks<Run, Kind>() | check_common_hooks<Run>();
     } else {
         return {Culprit::said};
@@ -432,19 +436,21 @@ consteval Mistake check_evaluation() {
 
 template <class Run>
 consteval Mistake check_predict() {
-    using M = typename Run::module_type;
     using I = std::int64_t;
-    static_assert(hooks::predict_step::names<M>,
-                  "lit: predict needs a predict_step. Write auto predict_step(const Batch& batch) in the module; it "
-                  "returns the prediction.");
+    constexpr bool has_step = has_step_for<hooks::predict_step, Run, PredictRequest, I, I>;
+    static_assert(
+        has_step,
+        "lit: predict needs a predict_step. Write auto predict_step(const Batch& batch) in the module; it "
+        "returns the prediction.");
     static_assert(PredictRequest::offered<typename Run::source_type>,
                   "lit: predict needs batches. Pass a loader as the second argument, or a data module with "
                   "predict_dataloader().");
-    if constexpr (!hooks::predict_step::names<M> || !PredictRequest::offered<typename Run::source_type>) {
+    if constexpr (!has_step || !PredictRequest::offered<typename Run::source_type>) {
         return {Culprit::said};
     } else {
-        constexpr Mistake step = check_evaluation_step<Run, PredictRequest, hooks::predict_step,
-                                                       hooks::on_predict_batch_start, hooks::on_predict_batch_end>();
+        constexpr Mistake step =
+            check_evaluation_step<Run, PredictRequest, hooks::predict_step, hooks::on_predict_batch_start,
+                                  hooks::on_predict_batch_end>();
         if constexpr (!step.made()) {
             using Batch = const batch_of<Run, PredictRequest>;
             static_assert(!std::is_void_v<returned_of<hooks::predict_step, Run, Batch, I, I>>,
@@ -452,7 +458,8 @@ consteval Mistake check_predict() {
         }
         return step |
                check_signatures<Run, Signature<hooks::on_predict_start>, Signature<hooks::on_predict_end>,
-                                Signature<hooks::on_predict_epoch_start>, Signature<hooks::on_predict_epoch_end>,
+                                Signature<hooks::on_predict_epoch_start>,
+                                Signature<hooks::on_predict_epoch_end>,
                                 Signature<hooks::on_predict_model_eval>>() |
                check_common_hooks<Run>();
     }

@@ -105,7 +105,8 @@ class EvaluationLoop {
  public:
     using Source = typename Run::source_type;
     using Returned = requested_t<Source, typename Kind::request>;
-    static constexpr bool has_step = Kind::step::template names<typename Run::module_type>;
+    static constexpr bool has_step =
+        has_step_for<typename Kind::step, Run, typename Kind::request, std::int64_t, std::int64_t>;
     static constexpr bool offered = Kind::request::template offered<Source>;
 
     EvaluationLoop(Run& run, const Limit& limit, ResultCollection& results, RunningStage running)

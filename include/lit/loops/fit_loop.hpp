@@ -41,9 +41,7 @@ class FitLoop {
         state.results = &state.train_results;
         state.running = RunningStage::training;
         run_.module().zero_grad(true);
-        if (resumed) {
-            finish_saved_epoch();
-        }
+        finish_epoch_in_work(resumed);
         sanity_check();
         const torch::autograd::DetectAnomalyGuard* anomaly = nullptr;
         std::optional<torch::autograd::DetectAnomalyGuard> guard;
@@ -95,14 +93,14 @@ class FitLoop {
         state.progress.validation_batch = {};
     }
 
-    /// A checkpoint that was saved while an epoch's end was being handled: that epoch is over but for the schedulers
-    /// that step last.
-    void finish_saved_epoch() {
+    /// A run that broke off, or was saved, while an epoch's end was being handled: that epoch is over, but for the
+    /// schedulers that step last.
+    void finish_epoch_in_work(bool resumed) {
         FitProgress& progress = run_.state().progress;
         if (progress.epoch.current.processed == progress.epoch.current.completed) {
             return;
         }
-        if (epoch_.last_batch_reached()) {
+        if (resumed && epoch_.last_batch_reached()) {
             step_schedulers(run_, Interval::epoch, run_.current_epoch() + 1, true);
         }
         progress.epoch.total.completed += progress.epoch.current.processed - progress.epoch.current.completed;
