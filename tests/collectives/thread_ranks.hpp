@@ -7,6 +7,7 @@
 #include <torch/csrc/distributed/c10d/HashStore.hpp>
 
 #include <cstdint>
+#include <cstdlib>
 #include <exception>
 #include <thread>
 #include <vector>
@@ -18,6 +19,9 @@ namespace lit::testing {
 template <class F>
 std::vector<std::exception_ptr> run_thread_ranks(std::int64_t world_size, F&& f,
                                                  ProcessGroupOptions options = {}) {
+    // LibTorch's flight recorder keeps one table per process without a lock: for one rank per process it is enough, for
+    // several it is a race that ends in a crash. It reads the variable when the first operation is recorded.
+    ::setenv("TORCH_FR_BUFFER_SIZE", "0", 1);
     const auto store = c10::make_intrusive<c10d::HashStore>();
     std::vector<std::exception_ptr> errors(static_cast<std::size_t>(world_size));
     std::vector<std::thread> threads;
