@@ -6,19 +6,35 @@
 
 #include <torch/nn/modules/linear.h>
 
+#include <cstdint>
+
 namespace {
 
 struct HParams {
+    std::int64_t hidden = 3;
+};
+struct Net : lit::Module<Net, HParams> {
+    using Logs = lit::Logs<"loss">;
+    explicit Net(HParams h = {}) : Module(h) {
+        fc = register_module("fc", torch::nn::Linear(2, hparams.hidden));
+    }
+    torch::nn::Linear fc{nullptr};
+};
+struct Manual : lit::Module<Manual> {
+    static constexpr bool automatic_optimization = false;
+};
+
+struct Widths {
     double lr = 0.5;
     std::int64_t width = 2;
 };
 
-struct Net : lit::Module<Net, HParams> {
+struct Logging : lit::Module<Logging, Widths> {
     using Logs = lit::Logs<"train_loss", "val_loss">;
     torch::nn::Linear layer{nullptr};
     std::vector<std::int64_t> seen;
 
-    explicit Net(HParams h = {}) : Module(h) {
+    explicit Logging(Widths h = {}) : Module(h) {
         layer = register_module("layer", torch::nn::Linear(2, hparams.width));
     }
     at::Tensor training_step(const at::Tensor& batch) {
@@ -53,30 +69,63 @@ struct Last final : lit::Module<Last> {
     auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 1.0}}; }
 };
 
-static_assert(lit::ModulePolicy<Net> && lit::ModulePolicy<Last>);
+static_assert(lit::ModulePolicy<Logging> && lit::ModulePolicy<Last>);
 static_assert(!lit::ModulePolicy<torch::nn::Linear> && !lit::ModulePolicy<torch::nn::Module> &&
               !lit::ModulePolicy<int>);
-static_assert(lit::automatic_optimization<Net>);
-static_assert(std::is_base_of_v<torch::nn::Module, Net>);
+static_assert(lit::automatic_optimization<Logging>);
+static_assert(std::is_base_of_v<torch::nn::Module, Logging>);
 
 }  // namespace
 
+static_assert(lit::ModulePolicy<Net> && lit::ModulePolicy<Manual> &&
+              !lit::ModulePolicy<torch::nn::LinearImpl>);
+static_assert(lit::automatic_optimization<Net> && !lit::automatic_optimization<Manual>);
+
 TEST_SUITE("module/module") {
-    TEST_CASE("a module without a trainer logs into nothing and stands at the beginning") {
-        Net net({.lr = 0.25, .width = 3});
-        CHECK(net.hparams.width == 3);
-        CHECK(net.layer->weight.size(0) == 3);
-        CHECK_NOTHROW(net.log<"train_loss">(1.0));
-        CHECK_NOTHROW(net.log("anything", at::ones({1})));
+    TEST_CASE("is a torch::nn::Module that lives on the stack and holds its hyperparameters") {
+        Net net({.hidden = 5});
+        CHECK(net.hparams.hidden == 5);
+        CHECK(net.parameters().size() == 2);
+        CHECK(net.fc->weight.size(0) == 5);
+    }
+    TEST_CASE("without a trainer nothing is logged and nothing is counted, as in Lightning") {
+        Net net;
+        net.log<"loss">(1.0);
+        net.log("anything", 2.0);
+        net.log_dict({{"a", 1.0}, {"b", torch::tensor(2.0)}});
+        net.request_stop();
         CHECK(net.current_epoch() == 0);
         CHECK(net.global_step() == 0);
-        CHECK_FALSE(net.should_stop());
-        net.request_stop();
-        CHECK_FALSE(net.should_stop());
+        CHECK(!net.should_stop());
+        CHECK(!net.sanity_checking());
+    }
+    TEST_CASE("while a run lasts it reads and logs through the run's state") {
+        Net net;
+        lit::RunState state;
+        state.results = &state.train_results;
+        state.current_hook = lit::Hook::training_step;
+        state.progress.epoch.current.completed = 4;
+        state.progress.optimizer_step.total.completed = 9;
+        lit::detail::ModuleAccess::run(net) = &state;
+        state.batch_started(2, -1);
+        net.log<"loss">(torch::tensor(0.5));
+        state.batch_ended();
+        CHECK(state.callback_metrics.value("loss") == 0.5);
+        CHECK(net.current_epoch() == 4);
+        CHECK(net.global_step() == 9);
+        net.request_stop("enough");
+        CHECK(state.should_stop);
+        CHECK(state.stop_reason == "enough");
+        lit::detail::ModuleAccess::run(net) = nullptr;
+    }
+    TEST_CASE("a name with the loader's suffix is refused") {
+        Net net;
+        CHECK_THROWS_WITH_AS(net.log("a/dataloader_idx_0", 1.0), doctest::Contains("appended by itself"),
+                             lit::ConfigError);
     }
 
     TEST_CASE("in a run it reads where the run is, and is untied afterwards") {
-        Net net;
+        Logging net;
         auto train = std::vector<at::Tensor>(2, at::ones({1, 2}));
         auto trainer = probe::trainer({.max_epochs = 2});
         trainer.fit(net, train);
