@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/checkpoint/pickle_cursor.hpp>
 #include <lit/checkpoint/pickle_graph.hpp>
 #include <lit/checkpoint/pickle_opcodes.hpp>
 #include <lit/checkpoint/pickle_rebuild.hpp>
-#include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 
 #include <c10/core/Storage.h>
@@ -23,55 +23,23 @@ namespace detail {
 class PickleMachine {
  public:
     PickleMachine(std::string_view data, StorageSource source, PickleLimits limits)
-        : data_(data), graph_(limits), rebuild_(graph_, source) {}
+        : cursor_(data), graph_(limits), rebuild_(graph_, source) {}
 
     Value run() {
         while (step()) {
         }
         if (stack_.size() != 1 || !marks_.empty()) {
-            refuse("the stack is not empty at the end");
+            cursor_.refuse("the stack is not empty at the end");
         }
         return graph_.value(stack_.back());
     }
-    [[nodiscard]] std::size_t consumed() const { return position_; }
+    [[nodiscard]] std::size_t consumed() const { return cursor_.position(); }
 
  private:
-    [[noreturn]] void refuse(const std::string& what) const {
-        throw CheckpointError("pickle: " + what + " (at byte " + std::to_string(position_) + " of " +
-                              std::to_string(data_.size()) + "). The file is damaged, or not a checkpoint.");
-    }
-    std::string_view take(std::size_t count) {
-        if (count > data_.size() - position_) {
-            refuse("the data end too early");
-        }
-        const std::string_view piece = data_.substr(position_, count);
-        position_ += count;
-        return piece;
-    }
-    // Little-endian, of 1 to 8 bytes.
-    std::uint64_t number(std::size_t width) {
-        std::uint64_t value = 0;
-        const std::string_view bytes = take(width);
-        for (std::size_t i = 0; i < width; ++i) {
-            value |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(bytes[i])) << (8 * i);
-        }
-        return value;
-    }
-    // The bytes behind a length of `width` bytes.
-    std::string_view counted(std::size_t width) { return take(number(width)); }
-    std::string_view line() {
-        const std::size_t end = data_.find('\n', position_);
-        if (end == std::string_view::npos) {
-            refuse("a name has no end");
-        }
-        const std::string_view piece = take(end - position_);
-        position_ += 1;
-        return piece;
-    }
     [[nodiscard]] std::size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
     NodeId pop() {
         if (stack_.size() <= floor()) {
-            refuse("the stack is empty");
+            cursor_.refuse("the stack is empty");
         }
         const NodeId id = stack_.back();
         stack_.pop_back();
@@ -79,13 +47,13 @@ class PickleMachine {
     }
     [[nodiscard]] NodeId top() const {
         if (stack_.size() <= floor()) {
-            refuse("the stack is empty");
+            cursor_.refuse("the stack is empty");
         }
         return stack_.back();
     }
     std::vector<NodeId> pop_to_mark() {
         if (marks_.empty()) {
-            refuse("there is no mark");
+            cursor_.refuse("there is no mark");
         }
         const auto first = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
         std::vector<NodeId> items(first, stack_.end());
@@ -95,7 +63,7 @@ class PickleMachine {
     }
     std::vector<NodeId> pop_many(std::size_t count) {
         if (stack_.size() - floor() < count) {
-            refuse("the stack is too short");
+            cursor_.refuse("the stack is too short");
         }
         const auto first = stack_.end() - static_cast<std::ptrdiff_t>(count);
         std::vector<NodeId> items(first, stack_.end());
@@ -108,8 +76,8 @@ class PickleMachine {
     }
     // Python numbers what it remembers one by one, so no index exceeds the number of bytes.
     void remember(std::uint64_t index) {
-        if (index > data_.size()) {
-            refuse("an index of the memo is impossible");
+        if (index > cursor_.size()) {
+            cursor_.refuse("an index of the memo is impossible");
         }
         if (index >= memo_.size()) {
             graph_.charge((index + 1 - memo_.size()) * sizeof(NodeId));
@@ -119,7 +87,7 @@ class PickleMachine {
     }
     void recall(std::uint64_t index) {
         if (index >= memo_.size() || memo_[index] == unset) {
-            refuse("the memo has nothing at an index");
+            cursor_.refuse("the memo has nothing at an index");
         }
         push(memo_[index]);
     }
@@ -132,8 +100,7 @@ class PickleMachine {
     static constexpr NodeId unset = ~NodeId{0};
     static constexpr std::size_t longest_name = 1024;
 
-    std::string_view data_;
-    std::size_t position_ = 0;
+    PickleCursor cursor_;
     PickleGraph graph_;
     PickleRebuilder rebuild_;
     std::vector<NodeId> stack_;
@@ -163,7 +130,7 @@ inline void PickleMachine::push_long(std::string_view bytes) {
 // Python 2 said `__builtin__` and `copy_reg`; one name each is enough for everybody behind.
 inline void PickleMachine::push_global(std::string_view module, std::string_view name) {
     if (module.size() + name.size() > longest_name) {
-        refuse("the name of a class is too long");
+        cursor_.refuse("the name of a class is too long");
     }
     module = module == "__builtin__" ? "builtins" : module;
     push(graph_.add_text(NodeKind::global, std::string(module) + "." + std::string(name)));
@@ -171,36 +138,36 @@ inline void PickleMachine::push_global(std::string_view module, std::string_view
 
 inline void PickleMachine::add_members(NodeId target, const std::vector<NodeId>& items) {
     if (graph_[target].kind != NodeKind::list && graph_[target].kind != NodeKind::object) {
-        refuse("items are appended to something that is no list");
+        cursor_.refuse("items are appended to something that is no list");
     }
     graph_.extend(target, items);
 }
 
 inline void PickleMachine::set_items(NodeId target, const std::vector<NodeId>& items) {
     if (items.size() % 2 != 0) {
-        refuse("a key has no value");
+        cursor_.refuse("a key has no value");
     }
     if (graph_[target].kind == NodeKind::dict) {
         graph_.extend(target, items);
     } else if (graph_[target].kind == NodeKind::object) {  // of a class derived from dict
         graph_.extend(target, {graph_.add_items(NodeKind::dict, items)});
     } else {
-        refuse("an entry is set in something that is no dict");
+        cursor_.refuse("an entry is set in something that is no dict");
     }
 }
 
 inline bool PickleMachine::step() {
-    const auto opcode = static_cast<Opcode>(number(1));
+    const auto opcode = static_cast<Opcode>(cursor_.number(1));
     switch (opcode) {
         case Opcode::stop:
             return false;
         case Opcode::proto:
-            if (const std::uint64_t protocol = number(1); protocol > 5) {
-                refuse("found protocol " + std::to_string(protocol) + " where 2 to 5 are known");
+            if (const std::uint64_t protocol = cursor_.number(1); protocol > 5) {
+                cursor_.refuse("found protocol " + std::to_string(protocol) + " where 2 to 5 are known");
             }
             break;
         case Opcode::frame:
-            number(8);
+            cursor_.number(8);
             break;
 
         case Opcode::none:
@@ -213,23 +180,23 @@ inline bool PickleMachine::step() {
             push(graph_.add_number(NodeKind::boolean, 0));
             break;
         case Opcode::binint1:
-            push(graph_.add_number(NodeKind::integer, static_cast<std::int64_t>(number(1))));
+            push(graph_.add_number(NodeKind::integer, static_cast<std::int64_t>(cursor_.number(1))));
             break;
         case Opcode::binint2:
-            push(graph_.add_number(NodeKind::integer, static_cast<std::int64_t>(number(2))));
+            push(graph_.add_number(NodeKind::integer, static_cast<std::int64_t>(cursor_.number(2))));
             break;
         case Opcode::binint:
-            push_long(take(4));
+            push_long(cursor_.take(4));
             break;
         case Opcode::long1:
-            push_long(counted(1));
+            push_long(cursor_.counted(1));
             break;
         case Opcode::long4:
-            push_long(counted(4));
+            push_long(cursor_.counted(4));
             break;
         case Opcode::binfloat: {  // the only big-endian number of all
             std::uint64_t bits = 0;
-            for (const char c : take(8)) {
+            for (const char c : cursor_.take(8)) {
                 bits = bits << 8U | static_cast<std::uint8_t>(c);
             }
             push(graph_.add_real(std::bit_cast<double>(bits)));
@@ -237,24 +204,24 @@ inline bool PickleMachine::step() {
         }
         case Opcode::short_binstring:
         case Opcode::short_binunicode:
-            push(graph_.add_text(NodeKind::text, counted(1)));
+            push(graph_.add_text(NodeKind::text, cursor_.counted(1)));
             break;
         case Opcode::binstring:
         case Opcode::binunicode:
-            push(graph_.add_text(NodeKind::text, counted(4)));
+            push(graph_.add_text(NodeKind::text, cursor_.counted(4)));
             break;
         case Opcode::binunicode8:
-            push(graph_.add_text(NodeKind::text, counted(8)));
+            push(graph_.add_text(NodeKind::text, cursor_.counted(8)));
             break;
         case Opcode::short_binbytes:
-            push(graph_.add_text(NodeKind::bytes, counted(1)));
+            push(graph_.add_text(NodeKind::bytes, cursor_.counted(1)));
             break;
         case Opcode::binbytes:
-            push(graph_.add_text(NodeKind::bytes, counted(4)));
+            push(graph_.add_text(NodeKind::bytes, cursor_.counted(4)));
             break;
         case Opcode::binbytes8:
         case Opcode::bytearray8:
-            push(graph_.add_text(NodeKind::bytes, counted(8)));
+            push(graph_.add_text(NodeKind::bytes, cursor_.counted(8)));
             break;
 
         case Opcode::empty_tuple:
@@ -336,30 +303,30 @@ inline bool PickleMachine::step() {
             push(top());
             break;
         case Opcode::binput:
-            remember(number(1));
+            remember(cursor_.number(1));
             break;
         case Opcode::long_binput:
-            remember(number(4));
+            remember(cursor_.number(4));
             break;
         case Opcode::memoize:
             remember(memo_.size());
             break;
         case Opcode::binget:
-            recall(number(1));
+            recall(cursor_.number(1));
             break;
         case Opcode::long_binget:
-            recall(number(4));
+            recall(cursor_.number(4));
             break;
 
         case Opcode::global: {
-            const std::string_view module = line();
-            push_global(module, line());
+            const std::string_view module = cursor_.line();
+            push_global(module, cursor_.line());
             break;
         }
         case Opcode::stack_global: {
             const std::vector<NodeId> names = pop_many(2);
             if (graph_[names[0]].kind != NodeKind::text || graph_[names[1]].kind != NodeKind::text) {
-                refuse("the name of a class is no text");
+                cursor_.refuse("the name of a class is no text");
             }
             // Copies: to add a node may move the others.
             push_global(std::string(graph_[names[0]].text.substr(0, longest_name + 1)),
@@ -388,7 +355,7 @@ inline bool PickleMachine::step() {
             push(rebuild_.storage(pop()));
             break;
         default:
-            refuse("found the unknown opcode " + std::to_string(static_cast<unsigned>(opcode)));
+            cursor_.refuse("found the unknown opcode " + std::to_string(static_cast<unsigned>(opcode)));
     }
     return true;
 }
@@ -397,8 +364,7 @@ inline bool PickleMachine::step() {
 
 /// Reads one Python pickle of protocol 2 to 5 as data: nothing is imported, called or executed.
 ///
-/// Known   tensors, parameters, `OrderedDict`, `defaultdict`, `Counter`, Lightning's `AttributeDict` (all a
-/// Dict),
+/// Known   tensors, parameters; `OrderedDict`, `defaultdict`, `Counter`, Lightning's `AttributeDict` (each a Dict);
 ///         `torch.Size` (a Tuple), paths (a str), numpy scalars (numbers). Everything else, bytes and sets
 ///         and dtypes included, becomes Opaque: the name of its class, its arguments, its state.
 /// Source  `source(key, bytes)` returns the c10::Storage that a persistent id names.
