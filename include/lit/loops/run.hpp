@@ -5,9 +5,9 @@
 #include <lit/collectives/collective.hpp>
 #include <lit/core/interrupt.hpp>
 #include <lit/core/run_state.hpp>
-#include <lit/loggers/logger.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
+#include <lit/loops/logger_connector.hpp>
 #include <lit/loops/managed_optimizer.hpp>
 #include <lit/loops/trainer_options.hpp>
 #include <lit/module/module.hpp>
@@ -68,7 +68,7 @@ using configured_t = typename decltype(configured_type<Module>())::type;
 /// Source    the attributes and methods of Lightning's `Trainer` that hooks use, and those of a module's that need
 ///           the trainer's type.
 template <class Parts, class Module, class Source>
-class Run {
+class Run : public detail::LoggerConnector<Run<Parts, Module, Source>> {
  public:
     using parts_type = Parts;
     using module_type = Module;
@@ -116,16 +116,6 @@ class Run {
     [[nodiscard]] std::filesystem::path default_root_dir() const {
         return options_.default_root_dir.empty() ? std::filesystem::current_path() : options_.default_root_dir;
     }
-    /// The first logger's folder; the root folder without loggers.
-    [[nodiscard]] std::filesystem::path log_dir() const {
-        std::optional<std::filesystem::path> found;
-        for_each_logger([&](const auto& logger) {
-            if (!found && !logger.log_dir().empty()) {
-                found = logger.log_dir();
-            }
-        });
-        return found.value_or(default_root_dir());
-    }
     /// The file that this run went on from; empty when it began anew.
     [[nodiscard]] const std::filesystem::path& ckpt_path() const { return ckpt_path_; }
     void set_ckpt_path(std::filesystem::path path) { ckpt_path_ = std::move(path); }
@@ -156,73 +146,6 @@ class Run {
     }
     /// Puts a value where monitors look, past `log`.
     void set_callback_metric(MetricId id, double value) { state().callback_metrics.set(id, value); }
-
-    // --- loggers ---
-
-    template <class F>
-    void for_each_logger(F&& f) const {
-        for_each_component(parts_.components, [&](auto& component) {
-            if constexpr (LoggerPolicy<std::remove_cvref_t<decltype(component)>>) {
-                f(component);
-            }
-        });
-    }
-    [[nodiscard]] bool has_loggers() const {
-        bool any = false;
-        for_each_logger([&any](const auto&) { any = true; });
-        return any;
-    }
-    /// Whether `log_every_n_steps` has come round.
-    [[nodiscard]] bool should_update_logs() const {
-        const std::int64_t every = options_.log_every_n_steps;
-        return (every > 0 && (state().progress.batches_that_stepped + 1) % every == 0 && every != 0) ||
-               (every > 0 && state().should_stop);
-    }
-    /// One row to every logger, on rank 0. Without a step: the value logged as "step" if there is one, else the
-    /// number of closed accumulation windows, and `epoch` is added.
-    void log_metrics(std::span<const Scalar> metrics, std::optional<std::int64_t> step = std::nullopt) {
-        if (metrics.empty() || !is_global_zero() || fast_dev_run()) {
-            return;
-        }
-        for_each_logger([&](auto& logger) {
-            logger.log_metrics(metrics, step.value_or(state().progress.batches_that_stepped));
-            logger.save();
-        });
-    }
-    /// Publishes, and sends what is meant for the loggers.
-    void log_published(std::optional<std::int64_t> step = std::nullopt) {
-        row_.clear();
-        bool has_epoch = false;
-        bool own_step = false;
-        const MetricId epoch_id = MetricSlot<"epoch">::id;
-        const MetricId step_id = MetricSlot<"step">::id;
-        state().publish_to([&](MetricId id, const Number& number) {
-            if (id == step_id && !step) {
-                step = static_cast<std::int64_t>(number.value());
-                own_step = true;
-                return;
-            }
-            has_epoch |= id == epoch_id;
-            add_to_row(id, number);
-        });
-        finish_row(step, own_step, has_epoch);
-    }
-    /// Sends values that were put aside, as one row.
-    void log_collected(const MetricTable& values) {
-        row_.clear();
-        std::optional<std::int64_t> step;
-        bool has_epoch = false;
-        for (const auto& [id, number] : values.items()) {
-            if (id == MetricSlot<"step">::id) {
-                step = static_cast<std::int64_t>(number.value());
-            } else {
-                has_epoch |= id == MetricSlot<"epoch">::id;
-                add_to_row(id, number);
-            }
-        }
-        const bool own_step = step.has_value();
-        finish_row(step, own_step, has_epoch);
-    }
 
     // --- acts ---
 
@@ -305,7 +228,7 @@ class Run {
     [[nodiscard]] const RunState& state() const { return parts_.state; }
     [[nodiscard]] Module& module() { return module_; }
     [[nodiscard]] Source& source() { return source_; }
-    [[nodiscard]] auto& components() { return parts_.components; }
+    [[nodiscard]] auto& components() const { return parts_.components; }
     [[nodiscard]] auto& strategy() { return parts_.strategy; }
     [[nodiscard]] auto& precision() { return parts_.precision; }
     [[nodiscard]] configured_type& configured() { return *configured_; }
@@ -398,16 +321,6 @@ class Run {
                             state().callback_metrics.names() + ". Log it with log(\"" + MetricNames::name(id) +
                             "\", ...).");
     }
-    void add_to_row(MetricId id, const Number& number) { row_.push_back({MetricNames::name(id), number.value()}); }
-    void finish_row(std::optional<std::int64_t> step, bool own_step, bool has_epoch) {
-        if (row_.empty()) {
-            return;
-        }
-        if (!step && !own_step && !has_epoch) {
-            row_.push_back({"epoch", static_cast<double>(current_epoch())});
-        }
-        log_metrics(row_, step);
-    }
     static Number reduce_number(void* context, const Number& value, Reduce how) {
         auto& run = *static_cast<Run*>(context);
         constexpr ReduceOp operations[] = {ReduceOp::mean, ReduceOp::minimum, ReduceOp::maximum, ReduceOp::sum};
@@ -431,7 +344,6 @@ class Run {
     std::int64_t rank_ = 0;
     std::int64_t world_size_ = 1;
     std::filesystem::path ckpt_path_;
-    std::vector<Scalar> row_;
 };
 
 }  // namespace lit

@@ -2,18 +2,18 @@
 #pragma once
 
 #include <lit/callbacks/callback.hpp>
-#include <lit/checkpoint/file.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/interrupt.hpp>
 #include <lit/core/run_state.hpp>
 #include <lit/core/stage.hpp>
-#include <lit/loops/checkpoint_connector.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/door.hpp>
 #include <lit/loops/evaluation_loop.hpp>
 #include <lit/loops/fit_loop.hpp>
+#include <lit/loops/frame.hpp>
 #include <lit/loops/prediction_loop.hpp>
 #include <lit/loops/run.hpp>
+#include <lit/loops/run_options.hpp>
 #include <lit/loops/trainer_options.hpp>
 #include <lit/module/module.hpp>
 #include <lit/precision/precision.hpp>
@@ -21,14 +21,11 @@
 #include <lit/trainer/results_table.hpp>
 #include <lit/trainer/slots.hpp>
 
-#include <ATen/Context.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 
 #include <cstdint>
 #include <cstdio>
-#include <exception>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,14 +34,6 @@
 #include <vector>
 
 namespace lit {
-
-/// What may be said to one run.
-struct RunOptions {
-    /// A file to start from; "last" or "best" of the trainer's checkpoint callback; empty: as the module is.
-    std::string ckpt_path{};
-    /// Whether validate and test print their results.
-    bool verbose = true;
-};
 
 /// How a fit ended, and how far it came.
 struct FitResult {
@@ -175,7 +164,7 @@ class Trainer {
                 ThisRun run(parts_, module, source, begin(Stage::fit));
                 parts_.state.automatic_optimization = automatic_optimization<Module>;
                 try {
-                    framed<true>(run, run_options, [&](bool resumed) { detail::FitLoop<ThisRun>(run).run(resumed); });
+                    detail::Frame<ThisRun, true>(run).run(run_options, [&](bool resumed) { detail::FitLoop<ThisRun>(run).run(resumed); });
                     result.reason = parts_.state.should_stop ? parts_.state.stop_reason : std::string();
                 } catch (const Interrupt& interrupt) {
                     result.status = interrupt.status();
@@ -210,7 +199,7 @@ class Trainer {
                 ThisRun run(parts_, module, source, begin(stage));
                 const bool testing = stage == Stage::test;
                 RunState& state = parts_.state;
-                framed<false>(run, run_options, [&](bool) {
+                detail::Frame<ThisRun, false>(run).run(run_options, [&](bool) {
                     module.zero_grad(true);
                     detail::EvaluationLoop<ThisRun, Kind> loop(
                         run, testing ? run.options().limit_test_batches : run.options().limit_val_batches,
@@ -242,7 +231,7 @@ class Trainer {
                 ThisRun run(parts_, module, source, begin(Stage::predict));
                 detail::PredictionLoop<ThisRun> loop(run);
                 decltype(loop.run()) predictions;
-                framed<false>(run, run_options, [&](bool) {
+                detail::Frame<ThisRun, false>(run).run(run_options, [&](bool) {
                     module.zero_grad(true);
                     without_gradients([&] { predictions = loop.run(); });
                 });
@@ -273,212 +262,6 @@ class Trainer {
         }
         return parts_.options.resolved();
     }
-
-    /// The order of Lightning's hooks around a run.
-    template <bool Fitting, class ThisRun, class Body>
-    void framed(ThisRun& run, const RunOptions& run_options, Body&& body) {
-        const SignalWatch watch;
-        const Attachment attachment(run);
-        RunState& state = parts_.state;
-        const Stage stage = state.stage;
-        const DeterminismScope determinism(parts_.options);
-        try {
-            state.results = nullptr;
-            run.connect_ranks();
-            prepare_data(run);
-            start_loggers(run);
-            call_datamodule<hooks::setup>(run, stage);
-            detail::call_callbacks<hooks::setup>(run, stage);
-            detail::call_module<hooks::setup>(run, stage);
-            detail::call_module<hooks::configure_model>(run);
-            const std::optional<Dict> checkpoint = load(run, run_options);
-            detail::CheckpointConnector<ThisRun> connector(run);
-            if (checkpoint) {
-                connector.restore_module_and_callbacks(*checkpoint);
-            }
-            state.train_results.reset();
-            state.reset_results();
-            state.reset_metrics();
-            parts_.strategy.setup(run.module(), Fitting);
-            if constexpr (Fitting) {
-                run.set_configured(configure(run));
-                detail::call_all<hooks::on_fit_start>(run);
-            }
-            log_hyperparams(run);
-            if constexpr (Fitting) {
-                if (checkpoint) {
-                    connector.restore_training(*checkpoint);
-                }
-            }
-            body(Fitting && checkpoint.has_value());
-            parts_.strategy.teardown(run.module());
-            if constexpr (Fitting) {
-                detail::call_all<hooks::on_fit_end>(run);
-            }
-            call_datamodule<hooks::teardown>(run, stage);
-            detail::call_callbacks<hooks::teardown>(run, stage);
-            detail::call_module<hooks::teardown>(run, stage);
-            finalize_loggers(run, "success");
-        } catch (const std::exception& error) {
-            fail(run, error);
-            throw;
-        } catch (...) {
-            fail(run, Error("An exception that is no std::exception was thrown."));
-            throw;
-        }
-    }
-
-    template <class ThisRun>
-    void fail(ThisRun& run, const std::exception& error) {
-        // The exception on its way out is the one to report: what goes wrong while it is handled is only told.
-        const auto attempt = [&](auto&& step) {
-            try {
-                step();
-            } catch (const std::exception& further) {
-                run.warn(std::string("after an exception: ") + further.what());
-            }
-        };
-        attempt([&] { detail::call_callbacks<hooks::on_exception>(run, error); });
-        attempt([&] { call_datamodule<hooks::on_exception>(run, error); });
-        attempt([&] { finalize_loggers(run, "failed"); });
-        attempt([&] { parts_.strategy.teardown(run.module()); });
-    }
-
-    template <class H, class ThisRun, class... Args>
-    static void call_datamodule(ThisRun& run, const Args&... args) {
-        if constexpr (ThisRun::has_datamodule) {
-            using Data = typename ThisRun::source_type;
-            if constexpr (H::template names<Data>) {
-                const detail::HookScope scope(run.state(), H::id);
-                call_module_hook<H>(run, run.source(), args...);
-            }
-        }
-    }
-    template <class ThisRun>
-    static void prepare_data(ThisRun& run) {
-        if (run.is_global_zero()) {
-            call_datamodule<hooks::prepare_data>(run);
-            detail::call_module<hooks::prepare_data>(run);
-        }
-        run.collective().barrier();
-    }
-    template <class ThisRun>
-    static void start_loggers(ThisRun& run) {
-        if (run.is_global_zero() && !run.fast_dev_run()) {
-            run.for_each_logger([&](auto& logger) { logger.start(run.default_root_dir()); });
-        }
-    }
-    template <class ThisRun>
-    static void finalize_loggers(ThisRun& run, std::string_view status) {
-        if (run.is_global_zero() && !run.fast_dev_run()) {
-            run.for_each_logger([&](auto& logger) { logger.finalize(status); });
-        }
-    }
-    template <class ThisRun>
-    static void log_hyperparams(ThisRun& run) {
-        using Module = typename ThisRun::module_type;
-        if (!run.options().enable_autolog_hparams || !run.is_global_zero() || run.fast_dev_run()) {
-            return;
-        }
-        if constexpr (reflection::field_count<typename Module::hparams_type> > 0) {
-            const Dict params = to_dict(run.module().hparams);
-            run.for_each_logger([&](auto& logger) { logger.log_hyperparams(params); });
-        }
-    }
-    template <class ThisRun>
-    static auto configure(ThisRun& run) {
-        const detail::HookScope scope(run.state(), Hook::configure_optimizers);
-        return run.module().configure_optimizers();
-    }
-
-    /// The checkpoint that the run starts from, if one was named.
-    template <class ThisRun>
-    std::optional<Dict> load(ThisRun& run, const RunOptions& run_options) {
-        if (run_options.ckpt_path.empty()) {
-            return std::nullopt;
-        }
-        std::filesystem::path path = run_options.ckpt_path;
-        if (run_options.ckpt_path == "best" || run_options.ckpt_path == "last") {
-            path = path_by_word(run, run_options.ckpt_path);
-            if (path.empty()) {
-                return std::nullopt;
-            }
-        }
-        run.set_ckpt_path(path);
-        Value value = load_checkpoint(path);
-        return std::move(value.dict());
-    }
-    template <class ThisRun>
-    std::filesystem::path path_by_word(ThisRun& run, const std::string& word) {
-        std::optional<std::filesystem::path> found;
-        for_each_component(parts_.components, [&](auto& component) {
-            if constexpr (requires { component.best_model_path(); component.find_last(run); }) {
-                if (!found) {
-                    found = word == "best" ? component.best_model_path() : component.find_last(run);
-                }
-            }
-        });
-        if (word == "best" && (!found || found->empty())) {
-            throw ConfigError(found ? "ckpt_path = \"best\": the checkpoint callback has not saved anything yet. Fit first, "
-                                      "or name a file."
-                                    : "ckpt_path = \"best\": this trainer has no checkpoint callback. Add "
-                                      "lit::ModelCheckpoint<...>, or name a file.");
-        }
-        if (!found || found->empty()) {
-            run.warn("ckpt_path = \"last\": no last checkpoint was found, so nothing is loaded.");
-            return {};
-        }
-        return *found;
-    }
-
-    /// Ties the module to the run's state for as long as the run lasts.
-    class Attachment {
-     public:
-        template <class ThisRun>
-        explicit Attachment(ThisRun& run)
-            : pointer_(detail::ModuleAccess::run(run.module())), state_(run.state()) {
-            pointer_ = &state_;
-        }
-        Attachment(const Attachment&) = delete;
-        Attachment& operator=(const Attachment&) = delete;
-        ~Attachment() {
-            pointer_ = nullptr;
-            state_.results = nullptr;
-            state_.running = RunningStage::none;
-            state_.current_hook = Hook::none;
-        }
-
-     private:
-        RunState*& pointer_;
-        RunState& state_;
-    };
-
-    /// The global switches that the options name, and back.
-    class DeterminismScope {
-     public:
-        explicit DeterminismScope(const TrainerOptions& options)
-            : deterministic_(at::globalContext().deterministicAlgorithms()),
-              warn_only_(at::globalContext().deterministicAlgorithmsWarnOnly()),
-              benchmark_(at::globalContext().benchmarkCuDNN()) {
-            if (options.deterministic) {
-                at::globalContext().setDeterministicAlgorithms(*options.deterministic, false);
-            }
-            if (options.benchmark || options.deterministic.value_or(false)) {
-                at::globalContext().setBenchmarkCuDNN(options.benchmark.value_or(false));
-            }
-        }
-        DeterminismScope(const DeterminismScope&) = delete;
-        DeterminismScope& operator=(const DeterminismScope&) = delete;
-        ~DeterminismScope() {
-            at::globalContext().setDeterministicAlgorithms(deterministic_, warn_only_);
-            at::globalContext().setBenchmarkCuDNN(benchmark_);
-        }
-
-     private:
-        bool deterministic_;
-        bool warn_only_;
-        bool benchmark_;
-    };
 
     Parts parts_;
 };

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/callbacks/callback.hpp>
+#include <lit/checkpoint/file.hpp>
+#include <lit/core/error.hpp>
+#include <lit/core/hparams.hpp>
+#include <lit/core/interrupt.hpp>
+#include <lit/core/reflection.hpp>
+#include <lit/loops/checkpoint_connector.hpp>
+#include <lit/loops/dispatch.hpp>
+#include <lit/loops/run_options.hpp>
+#include <lit/loops/run_scopes.hpp>
+
+#include <exception>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace lit::detail {
+
+/// What stands around every run, in Lightning's order: preparing data, set-up, the checkpoint it starts from, and after
+/// the loop, or after an exception, what has to be put in order again.
+template <class Run, bool Fitting>
+class Frame {
+ public:
+    explicit Frame(Run& run) : run_(run) {}
+
+    template <class Body>
+    void run(const RunOptions& run_options, Body&& body) {
+        const SignalWatch watch;
+        const Attachment attachment(run_);
+        RunState& state = run_.state();
+        const Stage stage = state.stage;
+        const DeterminismScope determinism(run_.options());
+        try {
+            state.results = nullptr;
+            run_.connect_ranks();
+            prepare_data();
+            start_loggers();
+            call_datamodule<hooks::setup>(stage);
+            call_callbacks<hooks::setup>(run_, stage);
+            call_module<hooks::setup>(run_, stage);
+            call_module<hooks::configure_model>(run_);
+            const std::optional<Dict> checkpoint = load(run_options);
+            CheckpointConnector<Run> connector(run_);
+            if (checkpoint) {
+                connector.restore_module_and_callbacks(*checkpoint);
+            }
+            state.train_results.reset();
+            state.reset_results();
+            state.reset_metrics();
+            run_.strategy().setup(run_.module(), Fitting);
+            if constexpr (Fitting) {
+                run_.set_configured(configure());
+                call_all<hooks::on_fit_start>(run_);
+            }
+            log_hyperparams();
+            if constexpr (Fitting) {
+                if (checkpoint) {
+                    connector.restore_training(*checkpoint);
+                }
+            }
+            body(Fitting && checkpoint.has_value());
+            run_.strategy().teardown(run_.module());
+            if constexpr (Fitting) {
+                call_all<hooks::on_fit_end>(run_);
+            }
+            call_datamodule<hooks::teardown>(stage);
+            call_callbacks<hooks::teardown>(run_, stage);
+            call_module<hooks::teardown>(run_, stage);
+            finalize_loggers("success");
+        } catch (const std::exception& error) {
+            fail(error);
+            throw;
+        } catch (...) {
+            fail(Error("An exception that is no std::exception was thrown."));
+            throw;
+        }
+    }
+
+ private:
+    void fail(const std::exception& error) {
+        // The exception on its way out is the one to report: what goes wrong while it is handled is only told.
+        const auto attempt = [&](auto&& step) {
+            try {
+                step();
+            } catch (const std::exception& further) {
+                run_.warn(std::string("after an exception: ") + further.what());
+            }
+        };
+        attempt([&] { call_callbacks<hooks::on_exception>(run_, error); });
+        attempt([&] { call_datamodule<hooks::on_exception>(error); });
+        attempt([&] { finalize_loggers("failed"); });
+        attempt([&] { run_.strategy().teardown(run_.module()); });
+    }
+
+    template <class H, class... Args>
+    void call_datamodule(const Args&... args) {
+        if constexpr (Run::has_datamodule) {
+            using Data = typename Run::source_type;
+            if constexpr (H::template names<Data>) {
+                const HookScope scope(run_.state(), H::id);
+                call_module_hook<H>(run_, run_.source(), args...);
+            }
+        }
+    }
+    void prepare_data() {
+        if (run_.is_global_zero()) {
+            call_datamodule<hooks::prepare_data>();
+            call_module<hooks::prepare_data>(run_);
+        }
+        run_.collective().barrier();
+    }
+    void start_loggers() {
+        if (run_.is_global_zero() && !run_.fast_dev_run()) {
+            run_.for_each_logger([&](auto& logger) { logger.start(run_.default_root_dir()); });
+        }
+    }
+    void finalize_loggers(std::string_view status) {
+        if (run_.is_global_zero() && !run_.fast_dev_run()) {
+            run_.for_each_logger([&](auto& logger) { logger.finalize(status); });
+        }
+    }
+    void log_hyperparams() {
+        using Module = typename Run::module_type;
+        if (!run_.options().enable_autolog_hparams || !run_.is_global_zero() || run_.fast_dev_run()) {
+            return;
+        }
+        if constexpr (reflection::field_count<typename Module::hparams_type> > 0) {
+            const Dict params = to_dict(run_.module().hparams);
+            run_.for_each_logger([&](auto& logger) { logger.log_hyperparams(params); });
+        }
+    }
+    auto configure() {
+        const HookScope scope(run_.state(), Hook::configure_optimizers);
+        return run_.module().configure_optimizers();
+    }
+
+    /// The checkpoint that the run starts from, if one was named.
+    std::optional<Dict> load(const RunOptions& run_options) {
+        if (run_options.ckpt_path.empty()) {
+            return std::nullopt;
+        }
+        std::filesystem::path path = run_options.ckpt_path;
+        if (run_options.ckpt_path == "best" || run_options.ckpt_path == "last") {
+            path = path_by_word(run_options.ckpt_path);
+            if (path.empty()) {
+                return std::nullopt;
+            }
+        }
+        run_.set_ckpt_path(path);
+        Value value = load_checkpoint(path);
+        return std::move(value.dict());
+    }
+    std::filesystem::path path_by_word(const std::string& word) {
+        std::optional<std::filesystem::path> found;
+        for_each_component(run_.components(), [&](auto& component) {
+            if constexpr (requires { component.best_model_path(); component.find_last(run_); }) {
+                if (!found) {
+                    found = word == "best" ? component.best_model_path() : component.find_last(run_);
+                }
+            }
+        });
+        if (word == "best" && (!found || found->empty())) {
+            throw ConfigError(found ? "ckpt_path = \"best\": the checkpoint callback has not saved anything yet. Fit first, "
+                                      "or name a file."
+                                    : "ckpt_path = \"best\": this trainer has no checkpoint callback. Add "
+                                      "lit::ModelCheckpoint<...>, or name a file.");
+        }
+        if (!found || found->empty()) {
+            run_.warn("ckpt_path = \"last\": no last checkpoint was found, so nothing is loaded.");
+            return {};
+        }
+        return *found;
+    }
+
+    Run& run_;
+};
+
+}  // namespace lit::detail

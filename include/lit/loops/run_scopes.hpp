@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/run_state.hpp>
+#include <lit/loops/trainer_options.hpp>
+#include <lit/module/module.hpp>
+
+#include <ATen/Context.h>
+
+namespace lit::detail {
+
+/// Ties the module to the run's state for as long as the run lasts.
+class Attachment {
+ public:
+    template <class ThisRun>
+    explicit Attachment(ThisRun& run)
+        : pointer_(ModuleAccess::run(run.module())), state_(run.state()) {
+        pointer_ = &state_;
+    }
+    Attachment(const Attachment&) = delete;
+    Attachment& operator=(const Attachment&) = delete;
+    ~Attachment() {
+        pointer_ = nullptr;
+        state_.results = nullptr;
+        state_.running = RunningStage::none;
+        state_.current_hook = Hook::none;
+    }
+
+ private:
+    RunState*& pointer_;
+    RunState& state_;
+};
+
+/// The global switches that the options name, and back.
+class DeterminismScope {
+ public:
+    explicit DeterminismScope(const TrainerOptions& options)
+        : deterministic_(at::globalContext().deterministicAlgorithms()),
+          warn_only_(at::globalContext().deterministicAlgorithmsWarnOnly()),
+          benchmark_(at::globalContext().benchmarkCuDNN()) {
+        if (options.deterministic) {
+            at::globalContext().setDeterministicAlgorithms(*options.deterministic, false);
+        }
+        if (options.benchmark || options.deterministic.value_or(false)) {
+            at::globalContext().setBenchmarkCuDNN(options.benchmark.value_or(false));
+        }
+    }
+    DeterminismScope(const DeterminismScope&) = delete;
+    DeterminismScope& operator=(const DeterminismScope&) = delete;
+    ~DeterminismScope() {
+        at::globalContext().setDeterministicAlgorithms(deterministic_, warn_only_);
+        at::globalContext().setBenchmarkCuDNN(benchmark_);
+    }
+
+ private:
+    bool deterministic_;
+    bool warn_only_;
+    bool benchmark_;
+};
+
+}  // namespace lit::detail
