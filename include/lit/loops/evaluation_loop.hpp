@@ -12,7 +12,6 @@
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/limit.hpp>
 #include <lit/loops/trainer_options.hpp>
-#include <lit/loops/trainer_options.hpp>
 #include <lit/strategies/strategy.hpp>
 
 #include <torch/nn/module.h>

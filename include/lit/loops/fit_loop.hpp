@@ -43,12 +43,10 @@ class FitLoop {
         run_.module().zero_grad(true);
         finish_epoch_in_work(resumed);
         sanity_check();
-        const torch::autograd::DetectAnomalyGuard* anomaly = nullptr;
-        std::optional<torch::autograd::DetectAnomalyGuard> guard;
+        std::optional<torch::autograd::DetectAnomalyGuard> anomaly;
         if (run_.options().detect_anomaly) {
-            anomaly = &guard.emplace();
+            anomaly.emplace();
         }
-        static_cast<void>(anomaly);
         train(resumed);
     }
 
