@@ -166,8 +166,8 @@ class DataLoader {
         }
         return options_.shuffle || !std::same_as<Sampler, DefaultSampler>;
     }
-    /// From now on the dataset's order, whatever was asked for before.
-    void set_sequential() { sequential_ = true; }
+    /// From now on the dataset's order, whatever was asked for before; `false`: the order that was asked for.
+    void set_sequential(bool sequential = true) { sequential_ = sequential; }
 
  private:
     void check() const {

@@ -65,6 +65,14 @@ struct Testing {
 /// What the batch's end hooks see of a step that returned nothing.
 struct NoOutput {};
 
+/// Lets a loader that was made sequential for one run shuffle again, where it can.
+template <class Loader>
+void take_back_order(Loader& loader) {
+    if constexpr (requires { deref(loader).set_sequential(false); }) {
+        deref(loader).set_sequential(false);
+    }
+}
+
 /// Puts a module into evaluation mode and each part of it back into the mode it had.
 class ModuleModes {
  public:
@@ -110,6 +118,19 @@ class EvaluationLoop {
 
     EvaluationLoop(Run& run, const Limit& limit, ResultCollection& results, RunningStage running)
         : run_(run), limit_(limit), results_(results), running_(running) {}
+    EvaluationLoop(const EvaluationLoop&) = delete;
+    EvaluationLoop& operator=(const EvaluationLoop&) = delete;
+    ~EvaluationLoop() {
+        if constexpr (offered && has_step) {
+            if (loaders_.has_value() && !put_in_order_.empty()) {
+                for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t index) {
+                    if (std::ranges::find(put_in_order_, index) != put_in_order_.end()) {
+                        take_back_order(loader);
+                    }
+                });
+            }
+        }
+    }
 
     /// Asks for the loaders and finds out how many batches each is good for.
     void setup_data(bool again = false) {
@@ -120,8 +141,8 @@ class EvaluationLoop {
             loaders_.reset();
             loaders_.set(Kind::request::ask(run_.source()));
             max_batches_.clear();
-            for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t) {
-                prepare(loader);
+            for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t index) {
+                prepare(loader, index);
                 const auto batches = limit_.of(loader_size(loader), Kind::limit_name);
                 max_batches_.push_back(batches.value_or(unlimited));
             });
@@ -182,13 +203,14 @@ class EvaluationLoop {
 
  private:
     template <class Loader>
-    void prepare(Loader& loader) {
+    void prepare(Loader& loader, std::int64_t index) {
         const TrainerOptions& options = run_.options();
         if (run_.stage() == Stage::fit && !options.overfit_batches.is_zero()) {
             if constexpr (Sequencable<Loader>) {
                 if (deref(loader).is_shuffled()) {
                     run_.warn("overfit_batches: the validation loader shuffles; its batches are taken in order.");
                     deref(loader).set_sequential();
+                    put_in_order_.push_back(index);
                 }
             }
         }
@@ -215,6 +237,12 @@ class EvaluationLoop {
             run_.module().eval();
         }
         call_all<typename Kind::start>(run_);
+        if constexpr (anyone_listens<typename Kind::start, Run, typename Run::components_type>) {
+            if (run_.take_reload()) {
+                setup_data(true);
+                run_.set_num_eval_batches(batches());
+            }
+        }
         call_all<typename Kind::epoch_start>(run_);
 
         logged_.clear();
@@ -333,6 +361,7 @@ class EvaluationLoop {
     HeldLoader<Returned> loaders_;
     std::vector<std::int64_t> max_batches_;
     std::vector<std::int64_t> seen_;
+    std::vector<std::int64_t> put_in_order_;  ///< loaders that shuffled before `overfit_batches`
     ModuleModes modes_;
     MetricTable logged_;
     std::vector<Metrics> logged_of_loader_;

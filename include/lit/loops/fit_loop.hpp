@@ -33,9 +33,17 @@ class FitLoop {
           validation_(run, run.options().limit_val_batches, run.state().fit_validation_results,
                       RunningStage::validating),
           epoch_(run, validation_) {}
+    FitLoop(const FitLoop&) = delete;
+    FitLoop& operator=(const FitLoop&) = delete;
+    ~FitLoop() {
+        if (put_in_order_ && loader_.has_value()) {
+            take_back_order(loader_.get());
+        }
+    }
 
     /// `resumed`: the counters come from a checkpoint.
     void run(bool resumed) {
+        tell_of_half_a_validation();
         resolve_limits();
         RunState& state = run_.state();
         state.results = &state.train_results;
@@ -51,6 +59,14 @@ class FitLoop {
     }
 
  private:
+    void tell_of_half_a_validation() {
+        using Evaluation = EvaluationLoop<Run, Validation>;
+        if constexpr (Evaluation::offered && !Evaluation::has_step) {
+            run_.warn("validation batches were given, but the module has no validation_step: no validation.");
+        } else if constexpr (Evaluation::has_step && !Evaluation::offered) {
+            run_.warn("the module has a validation_step, but there is no val_dataloader: no validation.");
+        }
+    }
     void resolve_limits() {
         const TrainerOptions& options = run_.options();
         min_epochs_ = options.min_epochs.value_or(options.min_steps ? 1 : 0);
@@ -205,6 +221,7 @@ class FitLoop {
             if (!options.overfit_batches.is_zero() && deref(loader).is_shuffled()) {
                 run_.warn("overfit_batches: the training loader shuffles; its batches are taken in order.");
                 deref(loader).set_sequential();
+                put_in_order_ = true;
             }
         }
         if constexpr (Shardable<decltype(loader)>) {
@@ -268,6 +285,7 @@ class FitLoop {
     std::int64_t last_load_epoch_ = 0;
     bool validates_ = false;
     bool told_of_logging_ = false;
+    bool put_in_order_ = false;
 };
 
 }  // namespace lit::detail
