@@ -122,6 +122,17 @@ struct Data : lit::DataModule<Data> {
     auto val_dataloader() { return lit::DataLoader{set, {.batch_size = 7}}; }
 };
 
+/// Counts what it gave out, and keeps the count.
+template <class Tag>
+struct CountingData : lit::DataModule<CountingData<Tag>> {
+    Data data;
+    std::int64_t given = 0;
+
+    auto train_dataloader() { return ++given, data.train_dataloader(); }
+    [[nodiscard]] lit::Dict state_dict() const { return given == 0 ? lit::Dict{} : lit::Dict{{"given", given}}; }
+    void load_state_dict(const lit::Dict& state) { given = state.at("given").to_int(); }
+};
+
 auto weights_of(const Net& net) {
     std::vector<at::Tensor> all;
     for (const auto& item : net.named_parameters()) {
@@ -193,6 +204,36 @@ TEST_SUITE("loops/checkpoint_connector") {
         auto third = make_trainer({}, 1);
         third.fit(resumed, data, {.ckpt_path = saver.path.string()});
         CHECK(torch::equal(weights_of(resumed)[0], weights_of(whole)[0]));
+    }
+
+    TEST_CASE("a data module's state is saved under the name of its class and given back before training") {
+        static_assert(lit::reflection::class_name<Data> == "Data");
+        static_assert(lit::reflection::class_name<CountingData<std::vector<int>>> == "CountingData");
+        const Folder folder;
+        Saver saver{.path = folder.path / "run.ckpt", .epoch = 0};
+        auto first = make_trainer(saver, 1);
+        CountingData<std::vector<int>> data;
+        Net net;
+        first.fit(net, data);
+        CHECK(data.given == 1);
+        const lit::Value file = lit::load_checkpoint(saver.path);
+        CHECK(file.dict().at("CountingData").dict().at("given").to_int() == 1);
+
+        CountingData<std::vector<int>> anew;
+        Net resumed;
+        auto second = make_trainer({}, 1);
+        second.fit(resumed, anew, {.ckpt_path = saver.path.string()});
+        CHECK(anew.given == 2);
+
+        // Nothing to say is no entry, and a file without the entry leaves the data module as it is.
+        Data stateless;
+        auto third = make_trainer(saver, 1);
+        third.fit(net, stateless);
+        CHECK(!lit::load_checkpoint(saver.path).dict().contains("Data"));
+        CountingData<int> untouched;
+        auto fourth = make_trainer({}, 1);
+        fourth.fit(resumed, untouched, {.ckpt_path = saver.path.string()});
+        CHECK(untouched.given == 1);
     }
 
     TEST_CASE("a checkpoint of another model lists keys and shapes, and nothing was trained") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string_view>
@@ -161,6 +162,26 @@ consteval std::string_view last_identifier(std::string_view text) {
     return text.substr(begin, end - begin);
 }
 
+template <class T>
+consteval std::string_view type_spelling() {
+    return __PRETTY_FUNCTION__;
+}
+
+// "... T = outer::Digits<int>; std::string_view = ...]" (g++) or "... T = outer::Digits<int>]" (clang).
+consteval std::string_view class_identifier(std::string_view text) {
+    text = text.substr(text.find("T = ") + 4);
+    text = text.substr(0, std::min(text.rfind(']'), text.find("; std::string_view")));
+    if (text.ends_with('>')) {
+        std::size_t depth = 0;
+        do {
+            depth += text.ends_with('>') ? 1U : 0U;
+            depth -= text.ends_with('<') ? 1U : 0U;
+            text.remove_suffix(1);
+        } while (depth > 0);
+    }
+    return last_identifier(text);
+}
+
 template <class T, std::size_t... I>
 consteval auto names(std::index_sequence<I...>) {
     return std::array<std::string_view, sizeof...(I)>{last_identifier(spelling<address<T, I>()>())...};
@@ -174,6 +195,10 @@ consteval auto names(std::index_sequence<I...>) {
 /// The names of all fields, in the order of their declaration.
 template <class T>
 inline constexpr auto field_names = detail::names<T>(std::make_index_sequence<field_count<T>>{});
+
+/// The name of a class, without its namespaces and template arguments.
+template <class T>
+inline constexpr std::string_view class_name = detail::class_identifier(detail::type_spelling<T>());
 
 /// Calls `f(name, field)` for each field.
 template <class T, class F>

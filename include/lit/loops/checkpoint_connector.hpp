@@ -6,10 +6,12 @@
 #include <lit/checkpoint/module_state.hpp>
 #include <lit/checkpoint/schema.hpp>
 #include <lit/core/hparams.hpp>
+#include <lit/core/reflection.hpp>
 #include <lit/core/seed.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/run.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -22,12 +24,29 @@ namespace detail {
 
 /// lit's own entry beside Lightning's: what Lightning does not store.
 inline constexpr std::string_view lit_key = "lit";
+/// In Lightning `max_time` is a Timer among the callbacks.
+inline constexpr std::string_view max_time_key = "Timer";
+
+/// A data module that says where it stands, so that a resumed run goes on from there.
+template <class D>
+concept StatefulData = requires(D& data, const Dict& state) {
+    { data.state_dict() } -> std::convertible_to<Dict>;
+    data.load_state_dict(state);
+};
+template <class D>
+inline constexpr bool has_half_a_state =
+    (requires(D& data) { data.state_dict(); } || requires(D& data, const Dict& state) { data.load_state_dict(state); }) &&
+    !StatefulData<D>;
 
 /// Builds the contents of a checkpoint and takes them up again, in Lightning's schema and order.
 template <class Run>
 class CheckpointConnector {
  public:
     using Module = typename Run::module_type;
+    using Source = typename Run::source_type;
+    static_assert(!Run::has_datamodule || !has_half_a_state<Source>,
+                  "lit: a data module with a state needs both halves: lit::Dict state_dict() and void "
+                  "load_state_dict(const lit::Dict& state).");
 
     explicit CheckpointConnector(Run& run) : run_(run) {}
 
@@ -47,6 +66,9 @@ class CheckpointConnector {
                     }
                 }
             });
+            if (keeps_max_time(run_)) {
+                callbacks.set(max_time_key, state.max_time_clock.state_dict());
+            }
             checkpoint.set(checkpoint_key::callbacks, std::move(callbacks));
             List optimizers;
             List schedulers;
@@ -64,6 +86,11 @@ class CheckpointConnector {
             checkpoint.set(checkpoint_key::hparams_name, "kwargs");
             checkpoint.set(checkpoint_key::hyper_parameters, to_dict(run_.module().hparams));
         }
+        if constexpr (Run::has_datamodule && StatefulData<Source>) {
+            if (Dict own = run_.source().state_dict(); !own.empty()) {
+                checkpoint.set(reflection::class_name<Source>, std::move(own));
+            }
+        }
         if (!weights_only) {
             call_callbacks<hooks::on_save_checkpoint>(run_, checkpoint);
         }
@@ -71,16 +98,24 @@ class CheckpointConnector {
         return checkpoint;
     }
 
-    /// Before the strategy moves the module: weights and callbacks.
+    /// Before the strategy moves the module: weights, data module and callbacks.
     /// Errors  CheckpointError that lists the keys and shapes of another model.
     void restore_module_and_callbacks(const Dict& checkpoint) {
         call_module<hooks::on_load_checkpoint>(run_, checkpoint);
         load_module_state(run_.module(), checkpoint.at(checkpoint_key::state_dict).dict());
+        if constexpr (Run::has_datamodule && StatefulData<Source>) {
+            if (const Value* own = checkpoint.find(reflection::class_name<Source>)) {
+                run_.source().load_state_dict(own->dict());
+            }
+        }
         const Value* callbacks = checkpoint.find(checkpoint_key::callbacks);
         if (callbacks == nullptr) {
             return;
         }
         call_callbacks<hooks::on_load_checkpoint>(run_, checkpoint);
+        if (const Value* timer = callbacks->dict().find(max_time_key); timer != nullptr && keeps_max_time(run_)) {
+            run_.state().max_time_clock.load_state_dict(timer->dict());
+        }
         for_each_component(run_.components(), [&](auto& component) {
             if constexpr (StatefulCallback<std::remove_reference_t<decltype(component)>>) {
                 if (const Value* own = callbacks->dict().find(std::string_view(std::string(component.state_key())))) {

@@ -10,10 +10,12 @@
 
 namespace lit::detail {
 
+/// Marks loaders that were handed to the trainer, as against a data module.
+struct Given {};
+
 /// The loaders that were handed to `fit(module, train, val)`.
 template <class Train, class Val>
-struct GivenLoaders {
-    static constexpr bool given = true;
+struct GivenLoaders : Given {
     Train& train;
     Val& val;
 
@@ -23,8 +25,7 @@ struct GivenLoaders {
 
 /// The loader that was handed to `fit(module, train)`.
 template <class Train>
-struct GivenTraining {
-    static constexpr bool given = true;
+struct GivenTraining : Given {
     Train& train;
 
     [[nodiscard]] Train& train_dataloader() { return train; }
@@ -32,8 +33,7 @@ struct GivenTraining {
 
 /// The loader that was handed to `validate`, `test` or `predict`.
 template <class Loader>
-struct GivenLoader {
-    static constexpr bool given = true;
+struct GivenLoader : Given {
     Loader& loader;
 
     [[nodiscard]] Loader& val_dataloader() { return loader; }

@@ -59,6 +59,17 @@ consteval auto configured_type() {
 template <class Module>
 using configured_t = typename decltype(configured_type<Module>())::type;
 
+/// Where a run keeps its optimizers; parts that borrow those of another run say how.
+template <class Parts, class Module>
+struct ConfiguredFor {
+    using type = configured_t<Module>;
+};
+template <class Parts, class Module>
+    requires requires { typename Parts::template configured_type<Module>; }
+struct ConfiguredFor<Parts, Module> {
+    using type = typename Parts::template configured_type<Module>;
+};
+
 }  // namespace detail
 
 /// What hooks are given as `trainer`: one call of fit, validate, test or predict, with all its types known.
@@ -74,8 +85,8 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>> {
     using module_type = Module;
     using source_type = Source;
     using components_type = typename Parts::components_type;
-    using configured_type = detail::configured_t<Module>;
-    static constexpr bool has_datamodule = !requires { Source::given; } && !std::same_as<Source, Module>;
+    using configured_type = typename detail::ConfiguredFor<Parts, Module>::type;
+    static constexpr bool has_datamodule = !std::derived_from<Source, detail::Given> && !std::same_as<Source, Module>;
 
     Run(Parts& parts, Module& module, Source& source, TrainerOptions options)
         : parts_(parts), module_(module), source_(source), options_(std::move(options)) {}
@@ -104,11 +115,14 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>> {
     [[nodiscard]] bool validates_at_epoch_end() const {
         return !options_.val_check_interval || options_.val_check_interval->is_whole_epoch();
     }
+    /// Batches of an accumulation window; of several components that accumulate, the last that says more than 1.
     [[nodiscard]] std::int64_t accumulate_grad_batches() const {
         std::int64_t batches = 1;
         for_each_component(parts_.components, [&](const auto& component) {
             if constexpr (AccumulatesGradients<std::remove_cvref_t<decltype(component)>>) {
-                batches = component.accumulate_grad_batches();
+                if (const std::int64_t own = component.accumulate_grad_batches(); own != 1) {
+                    batches = own;
+                }
             }
         });
         return batches;
@@ -243,6 +257,9 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>> {
         num_sanity_batches_ = std::move(sanity);
     }
     void set_num_eval_batches(std::vector<std::int64_t> all) { num_eval_batches_ = std::move(all); }
+    /// Asks an evaluation, from its start hook, for its loaders anew.
+    void reload_dataloaders() { reload_dataloaders_ = true; }
+    [[nodiscard]] bool take_reload() { return std::exchange(reload_dataloaders_, false); }
     void connect_ranks() {
         parts_.strategy.setup_environment();
         rank_ = collective().rank();
@@ -343,6 +360,7 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>> {
     std::vector<std::int64_t> num_eval_batches_;
     std::int64_t rank_ = 0;
     std::int64_t world_size_ = 1;
+    bool reload_dataloaders_ = false;
     std::filesystem::path ckpt_path_;
 };
 

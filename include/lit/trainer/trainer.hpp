@@ -18,6 +18,7 @@
 #include <lit/module/module.hpp>
 #include <lit/precision/precision.hpp>
 #include <lit/strategies/strategy.hpp>
+#include <lit/trainer/arguments.hpp>
 #include <lit/trainer/results_table.hpp>
 #include <lit/trainer/slots.hpp>
 
@@ -45,13 +46,18 @@ struct FitResult {
     [[nodiscard]] bool finished() const { return status == Status::finished; }
 };
 
+namespace detail {
+struct TrainerAccess;  // the tuner's way to a trainer's parts
+}
+
 /// Runs a module on data: `fit`, `validate`, `test`, `predict`.
 ///
 /// Three slots and no other: where it computes (SingleDevice, DDP), in which arithmetic (Fp32, Bf16Mixed), and the
 /// components: callbacks, loggers, accumulation, clipping. It holds what is listed and nothing else;
 /// `default_trainer` adds Lightning's defaults.
 ///
-/// Errors  what does not fit together does not compile; ConfigError for options that cannot be carried out.
+/// Errors  what does not fit together does not compile; ConfigError for options that cannot be carried out, and for two
+///         components whose state has one key.
 /// Source  Lightning `Trainer`. Unlike there, `fit` returns after Ctrl+C and SIGTERM, with a status.
 template <class Strategy, class Precision, class... Components>
 class Trainer {
@@ -62,6 +68,7 @@ class Trainer {
         : parts_{std::move(strategy), std::move(precision), ComponentTuple<Components...>(std::move(components)...),
                  options, {}} {
         parts_.options.check();
+        detail::check_state_keys(parts_.components);
     }
 
     /// Trains, and validates where validation batches are there: loaders, a data module, or the module's own loaders.
@@ -70,41 +77,54 @@ class Trainer {
     ///         SIGTERM) does not come out: it is in the result.
     template <class Module>
     FitResult fit(Module& module, const RunOptions& run_options = {}) {
-        return fit_from(module, module, run_options);
+        return fit_from(parts_, module, module, run_options);
     }
     template <class Module, class Data>
     FitResult fit(Module& module, Data&& data, const RunOptions& run_options = {}) {
+        static_assert(detail::check_data_argument<Module, std::remove_cvref_t<Data>>());
         if constexpr (LoaderSource<std::remove_reference_t<Data>>) {
-            detail::GivenTraining<std::remove_reference_t<Data>> source{data};
-            return fit_from(module, source, run_options);
+            detail::GivenTraining<std::remove_reference_t<Data>> source{{}, data};
+            return fit_from(parts_, module, source, run_options);
         } else {
-            return fit_from(module, data, run_options);
+            return fit_from(parts_, module, data, run_options);
         }
     }
     template <class Module, class Train, class Val>
         requires(!std::convertible_to<Val, const RunOptions&>)
     FitResult fit(Module& module, Train&& train, Val&& val, const RunOptions& run_options = {}) {
-        detail::GivenLoaders<std::remove_reference_t<Train>, std::remove_reference_t<Val>> source{train, val};
-        return fit_from(module, source, run_options);
+        static_assert(detail::check_loader_arguments<std::remove_cvref_t<Train>, std::remove_reference_t<Val>>());
+        detail::GivenLoaders<std::remove_reference_t<Train>, std::remove_reference_t<Val>> source{{}, train, val};
+        return fit_from(parts_, module, source, run_options);
+    }
+
+    // Takes the module by a name only, so that what it learns is not lost with it.
+    template <class Module, class... Given>
+        requires(!std::is_lvalue_reference_v<Module>)
+    FitResult fit(Module&& /*module*/, Given&&... /*given*/) {
+        static_assert(detail::check_module_has_a_name<Module>());
+        return {};
     }
 
     /// One dict of metrics per loader.
     template <class Module, class Data>
     std::vector<Metrics> validate(Module& module, Data&& data, const RunOptions& run_options = {}) {
+        static_assert(detail::check_data_argument<Module, std::remove_cvref_t<Data>>());
         return with_eval_source<detail::Validation>(module, data, run_options, Stage::validate);
     }
     template <class Module, class Data>
     std::vector<Metrics> test(Module& module, Data&& data, const RunOptions& run_options = {}) {
+        static_assert(detail::check_data_argument<Module, std::remove_cvref_t<Data>>());
         return with_eval_source<detail::Testing>(module, data, run_options, Stage::test);
     }
     /// What `predict_step` returned: one list per loader, one entry per batch.
     template <class Module, class Data>
     auto predict(Module& module, Data&& data, const RunOptions& run_options = {}) {
+        static_assert(detail::check_data_argument<Module, std::remove_cvref_t<Data>>());
         if constexpr (LoaderSource<std::remove_reference_t<Data>>) {
-            detail::GivenLoader<std::remove_reference_t<Data>> source{data};
-            return predict_from(module, source, run_options);
+            detail::GivenLoader<std::remove_reference_t<Data>> source{{}, data};
+            return predict_from(parts_, module, source, run_options);
         } else {
-            return predict_from(module, data, run_options);
+            return predict_from(parts_, module, data, run_options);
         }
     }
 
@@ -143,13 +163,17 @@ class Trainer {
     }
 
  private:
+    friend struct detail::TrainerAccess;
     using Parts = detail::TrainerParts<Strategy, Precision, ComponentTuple<Components...>>;
 
-    template <class Module, class Source>
-    FitResult fit_from(Module& module, Source& source, const RunOptions& run_options) {
-        using ThisRun = Run<Parts, Module, Source>;
+    // Static, and of any parts, so that the tuner can run a trainer's parts with a component of its own before them.
+
+    template <class TheseParts, class Module, class Source>
+    static FitResult fit_from(TheseParts& parts, Module& module, Source& source, const RunOptions& run_options) {
+        using ThisRun = Run<TheseParts, Module, Source>;
         static_assert(ModulePolicy<Module>,
                       "lit: fit takes a module derived from lit::Module. Write struct Net : lit::Module<Net> { ... };");
+        static_assert(detail::check_returned_optimizers<Module>());
         static_assert(detail::returns_optimizers<Module>,
                       "lit: configure_optimizers() returned something that is no optimizer. Expected an optimizer, a "
                       "lit::OptimizerConfig{.optimizer = ..., .lr_scheduler = ...}, a std::variant of optimizers, or a "
@@ -161,17 +185,17 @@ class Trainer {
             if constexpr (!mistake.made()) {
                 using Batch = const detail::batch_of<ThisRun, detail::TrainRequest>;
                 static_cast<void>(&detail::use_training_step<ThisRun, Module, Batch>);
-                ThisRun run(parts_, module, source, begin(Stage::fit));
-                parts_.state.automatic_optimization = automatic_optimization<Module>;
+                ThisRun run(parts, module, source, begin(parts, Stage::fit));
+                parts.state.automatic_optimization = automatic_optimization<Module>;
                 try {
                     detail::Frame<ThisRun, true>(run).run(run_options, [&](bool resumed) { detail::FitLoop<ThisRun>(run).run(resumed); });
-                    result.reason = parts_.state.should_stop ? parts_.state.stop_reason : std::string();
+                    result.reason = parts.state.should_stop ? parts.state.stop_reason : std::string();
                 } catch (const Interrupt& interrupt) {
                     result.status = interrupt.status();
                     result.reason = interrupt.what();
                 }
-                result.epochs = current_epoch();
-                result.global_step = global_step();
+                result.epochs = parts.state.current_epoch();
+                result.global_step = parts.state.global_step();
             }
         }
         return result;
@@ -180,32 +204,34 @@ class Trainer {
     template <class Kind, class Module, class Data>
     std::vector<Metrics> with_eval_source(Module& module, Data& data, const RunOptions& run_options, Stage stage) {
         if constexpr (LoaderSource<Data>) {
-            detail::GivenLoader<Data> source{data};
-            return evaluate_from<Kind>(module, source, run_options, stage);
+            detail::GivenLoader<Data> source{{}, data};
+            return evaluate_from<Kind>(parts_, module, source, run_options, stage);
         } else {
-            return evaluate_from<Kind>(module, data, run_options, stage);
+            return evaluate_from<Kind>(parts_, module, data, run_options, stage);
         }
     }
 
-    template <class Kind, class Module, class Source>
-    std::vector<Metrics> evaluate_from(Module& module, Source& source, const RunOptions& run_options, Stage stage) {
-        using ThisRun = Run<Parts, Module, Source>;
+    template <class Kind, class TheseParts, class Module, class Source>
+    static std::vector<Metrics> evaluate_from(TheseParts& parts, Module& module, Source& source,
+                                              const RunOptions& run_options, Stage stage) {
+        using ThisRun = Run<TheseParts, Module, Source>;
+        static_assert(detail::check_module_argument<Module>());
         static_assert(ModulePolicy<Module>, "lit: validate and test take a module derived from lit::Module.");
         std::vector<Metrics> results;
         if constexpr (ModulePolicy<Module>) {
             constexpr detail::Mistake mistake = detail::check_evaluation<ThisRun, Kind>();
             detail::report<mistake>();
             if constexpr (!mistake.made()) {
-                ThisRun run(parts_, module, source, begin(stage));
+                ThisRun run(parts, module, source, begin(parts, stage));
                 const bool testing = stage == Stage::test;
-                RunState& state = parts_.state;
+                RunState& state = parts.state;
                 detail::Frame<ThisRun, false>(run).run(run_options, [&](bool) {
                     module.zero_grad(true);
                     detail::EvaluationLoop<ThisRun, Kind> loop(
                         run, testing ? run.options().limit_test_batches : run.options().limit_val_batches,
                         testing ? state.test_results : state.validate_results,
                         testing ? RunningStage::testing : RunningStage::validating);
-                    without_gradients([&] {
+                    without_gradients(parts, [&] {
                         loop.setup_data();
                         run.set_num_eval_batches(loop.batches());
                         results = loop.run();
@@ -220,30 +246,31 @@ class Trainer {
         return results;
     }
 
-    template <class Module, class Source>
-    auto predict_from(Module& module, Source& source, const RunOptions& run_options) {
-        using ThisRun = Run<Parts, Module, Source>;
+    template <class TheseParts, class Module, class Source>
+    static auto predict_from(TheseParts& parts, Module& module, Source& source, const RunOptions& run_options) {
+        using ThisRun = Run<TheseParts, Module, Source>;
+        static_assert(detail::check_module_argument<Module>());
         static_assert(ModulePolicy<Module>, "lit: predict takes a module derived from lit::Module.");
         if constexpr (ModulePolicy<Module>) {
             constexpr detail::Mistake mistake = detail::check_predict<ThisRun>();
             detail::report<mistake>();
             if constexpr (!mistake.made()) {
-                ThisRun run(parts_, module, source, begin(Stage::predict));
+                ThisRun run(parts, module, source, begin(parts, Stage::predict));
                 detail::PredictionLoop<ThisRun> loop(run);
                 decltype(loop.run()) predictions;
                 detail::Frame<ThisRun, false>(run).run(run_options, [&](bool) {
                     module.zero_grad(true);
-                    without_gradients([&] { predictions = loop.run(); });
+                    without_gradients(parts, [&] { predictions = loop.run(); });
                 });
                 return predictions;
             }
         }
     }
 
-    template <class Body>
-    void without_gradients(Body&& body) {
+    template <class TheseParts, class Body>
+    static void without_gradients(TheseParts& parts, Body&& body) {
         // Collectives write into tensors of their own, which inference mode would not let them use again.
-        if (parts_.options.inference_mode && parts_.strategy.collective().world_size() == 1) {
+        if (parts.options.inference_mode && parts.strategy.collective().world_size() == 1) {
             const c10::InferenceMode guard;
             body();
         } else {
@@ -252,15 +279,16 @@ class Trainer {
         }
     }
 
-    TrainerOptions begin(Stage stage) {
-        parts_.options.check();
-        parts_.state.stage = stage;
+    template <class TheseParts>
+    static TrainerOptions begin(TheseParts& parts, Stage stage) {
+        parts.options.check();
+        parts.state.stage = stage;
         // Only a fit takes back an earlier wish to stop, as in Lightning: an evaluation after it leaves it readable.
         if (stage == Stage::fit) {
-            parts_.state.should_stop = false;
-            parts_.state.stop_reason.clear();
+            parts.state.should_stop = false;
+            parts.state.stop_reason.clear();
         }
-        return parts_.options.resolved();
+        return parts.options.resolved();
     }
 
     Parts parts_;
@@ -270,6 +298,6 @@ template <class Strategy, class Precision, class... Components>
 Trainer(Strategy, Precision, TrainerOptions, Components...) -> Trainer<Strategy, Precision, Components...>;
 // Any other order ends in a message.
 template <class... Given>
-Trainer(Given...) -> Trainer<detail::AnotherOrder, detail::AnotherOrder>;
+Trainer(Given...) -> Trainer<detail::AnotherOrder<Given...>, detail::AnotherOrder<>>;
 
 }  // namespace lit
