@@ -68,10 +68,10 @@ class Frame {
             if constexpr (Fitting) {
                 call_all<hooks::on_fit_end>(run_);
             }
-            call_datamodule<hooks::teardown>(stage);
-            call_callbacks<hooks::teardown>(run_, stage);
-            call_module<hooks::teardown>(run_, stage);
-            finalize_loggers("success");
+            teardown(stage);
+        } catch (const EarlyExit&) {
+            teardown(stage);
+            run_.strategy().teardown(run_.module());
         } catch (const std::exception& error) {
             fail(error);
             throw;
@@ -82,6 +82,12 @@ class Frame {
     }
 
  private:
+    void teardown(Stage stage) {
+        call_datamodule<hooks::teardown>(stage);
+        call_callbacks<hooks::teardown>(run_, stage);
+        call_module<hooks::teardown>(run_, stage);
+        finalize_loggers("success");
+    }
     void fail(const std::exception& error) {
         // The exception on its way out is the one to report: what goes wrong while it is handled is only told.
         const auto attempt = [&](auto&& step) {

@@ -28,8 +28,15 @@ class PredictionLoop {
 
     /// One entry per loader, each with one entry per batch; tensors are on the CPU.
     auto run() {
+        setup_data();
+        return predict();
+    }
+
+ private:
+    void setup_data() {
+        loaders_.reset();
         loaders_.set(PredictRequest::ask(run_.source()));
-        std::vector<std::int64_t> batches;
+        batches_.clear();
         for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t) {
             using Loader = std::remove_reference_t<decltype(loader)>;
             if constexpr (Shardable<Loader>) {
@@ -37,14 +44,12 @@ class PredictionLoop {
                     loader.shard({.rank = run_.global_rank(), .world_size = run_.world_size(), .pad = false});
                 }
             }
-            batches.push_back(
+            batches_.push_back(
                 run_.options().limit_predict_batches.of(loader_size(loader), "limit_predict_batches").value_or(-1));
         });
-        run_.set_num_eval_batches(batches);
-        return predict(batches);
+        run_.set_num_eval_batches(batches_);
     }
 
- private:
     template <class Batch>
     using output_t = std::remove_cvref_t<decltype(call_module_hook<hooks::predict_step>(
         std::declval<Run&>(), std::declval<Module&>(), std::declval<const Batch&>(), std::declval<std::int64_t&>(),
@@ -59,12 +64,12 @@ class PredictionLoop {
         }
     }
 
-    auto predict(const std::vector<std::int64_t>& batches) {
+    auto predict() {
         using Output = output_t<moved_batch_t<Run, typename decltype(batch_type<Loaders>())::type>>;
         static_assert(!std::is_void_v<Output>, "lit: predict_step has to return the prediction of its batch.");
         std::vector<std::vector<Output>> predictions;
         bool any = false;
-        for (const std::int64_t count : batches) {
+        for (const std::int64_t count : batches_) {
             any |= count != 0;
         }
         if (!any) {
@@ -80,10 +85,15 @@ class PredictionLoop {
             run_.module().eval();
         }
         call_all<hooks::on_predict_start>(run_);
+        if constexpr (anyone_listens<hooks::on_predict_start, Run, typename Run::components_type>) {
+            if (run_.take_reload()) {
+                setup_data();
+            }
+        }
         call_all<hooks::on_predict_epoch_start>(run_);
         for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t loader_idx) {
             auto& outputs = predictions.emplace_back();
-            const std::int64_t limit = batches[static_cast<std::size_t>(loader_idx)];
+            const std::int64_t limit = batches_[static_cast<std::size_t>(loader_idx)];
             for_each_batch(loader, 0, limit < 0 ? std::nullopt : std::optional(limit),
                            [&](const auto& batch, std::int64_t batch_idx, bool is_last) {
                                with_transferred(run_, batch, loader_idx, [&](const auto& moved) {
@@ -123,6 +133,7 @@ class PredictionLoop {
 
     Run& run_;
     HeldLoader<requested_t<Source, PredictRequest>> loaders_;
+    std::vector<std::int64_t> batches_;
     ModuleModes modes_;
 };
 

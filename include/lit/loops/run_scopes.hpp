@@ -9,18 +9,21 @@
 
 namespace lit::detail {
 
-/// Ties the module to the run's state for as long as the run lasts.
+/// Thrown by a component that has what it was run for: the run is torn down in order, as if it had come to its end.
+struct EarlyExit {};
+
+/// Ties the module to the run's state for as long as the run lasts; a run inside a run gives it back.
 class Attachment {
  public:
     template <class ThisRun>
     explicit Attachment(ThisRun& run)
-        : pointer_(ModuleAccess::run(run.module())), state_(run.state()) {
+        : pointer_(ModuleAccess::run(run.module())), outer_(pointer_), state_(run.state()) {
         pointer_ = &state_;
     }
     Attachment(const Attachment&) = delete;
     Attachment& operator=(const Attachment&) = delete;
     ~Attachment() {
-        pointer_ = nullptr;
+        pointer_ = outer_;
         state_.results = nullptr;
         state_.running = RunningStage::none;
         state_.current_hook = Hook::none;
@@ -28,6 +31,7 @@ class Attachment {
 
  private:
     RunState*& pointer_;
+    RunState* outer_;
     RunState& state_;
 };
 
