@@ -7,6 +7,7 @@
 #include <lit/callbacks/callback.hpp>
 #include <lit/callbacks/early_stopping.hpp>
 #include <lit/callbacks/gradient_accumulation.hpp>
+#include <lit/callbacks/gradient_accumulation_scheduler.hpp>
 #include <lit/callbacks/gradient_clip.hpp>
 #include <lit/callbacks/learning_rate_monitor.hpp>
 #include <lit/callbacks/model_checkpoint.hpp>

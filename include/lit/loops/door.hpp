@@ -155,6 +155,20 @@ consteval bool monitors_are_declared(std::type_identity<ComponentTuple<C...>>) {
     return (monitor_is_declared<M, component_t<C>, C...>() && ... && true);
 }
 
+/// What a component itself says about the types of a fit, in a static `check_fit<Module, Configured>()`. One that may be
+/// absent says it when training begins.
+template <class Module, class Configured, class C>
+consteval void ask_component() {
+    if constexpr (requires { &C::template check_fit<Module, Configured>; }) {
+        C::template check_fit<Module, Configured>();
+    }
+}
+template <class Module, class Configured, class... C>
+consteval bool ask_components(std::type_identity<ComponentTuple<C...>>) {
+    (ask_component<Module, Configured, C>(), ...);
+    return true;
+}
+
 /// Stands for the closure that `optimizer_step` is given.
 struct AnyClosure {
     void operator()() const;
@@ -257,6 +271,7 @@ consteval Mistake check_fit() {
                   "lit: this callback's monitor is not in the module's Logs. Log it under that name and add "
                   "it to `using "
                   "Logs = lit::Logs<...>`, or correct the monitor.");
+    static_assert(ask_components<M, Configured>(std::type_identity<typename Run::components_type>{}));
     if constexpr (!has_step || !has_optimizers<M> || !TrainRequest::offered<Source> || !one_loader) {
         return {Culprit::said};
     } else if constexpr (!optimizers_callable<M>) {
