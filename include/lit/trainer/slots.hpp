@@ -46,8 +46,11 @@ consteval bool check_slots() {
                   "lit: two progress bars would write over each other. Keep one.");
     static_assert((0 + ... + has_role<Components, role::model_summary>) <= 1,
                   "lit: two model summaries were given. Keep one.");
-    static_assert((0 + ... + has_role<Components, role::gradient_accumulation>) <= 1,
-                  "lit: gradients can be accumulated in one way only. Keep one component that accumulates.");
+    // Of components that may be absent, which one is there is found out when training begins.
+    static_assert((0 + ... + (has_role<Components, role::gradient_accumulation> &&
+                              std::same_as<Components, component_t<Components>>)) <= 1,
+                  "lit: gradients can be accumulated in one way only: GradientAccumulation is for a fixed number of "
+                  "batches, GradientAccumulationScheduler for one that changes with the epochs. Keep one of them.");
     static_assert((0 + ... + has_role<Components, role::gradient_clip>) <= 1,
                   "lit: gradients can be clipped in one way only. Keep one GradientClip.");
     return true;
