@@ -393,9 +393,9 @@ TEST_SUITE("loops/fit_loop") {
                  Row{{.max_epochs = 1, .overfit_batches = 4}, 4, 1, "overfit_batches"},
                  Row{{.max_epochs = -1, .max_steps = 25}, 25, 3, "no end but max_steps"},
                  Row{{.max_epochs = 3, .max_time = std::chrono::milliseconds(0)},
-                     1,
-                     1,
-                     "max_time passes in the first batch"},
+                     0,
+                     0,
+                     "max_time is over before the first batch"},
              }) {
             CAPTURE(row.why);
             probe::Line module;

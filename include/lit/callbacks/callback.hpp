@@ -28,6 +28,7 @@ struct progress_bar {};
 struct model_summary {};
 struct gradient_accumulation {};
 struct gradient_clip {};
+struct timer {};  ///< `max_time` and the default of `max_epochs` step back for it
 struct checkpoint {};  ///< runs after all others, and after the module in on_train_epoch_end
 struct monitor {};     ///< runs after the module in on_train_epoch_end, so that it sees what is logged there
 }  // namespace role

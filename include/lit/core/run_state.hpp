@@ -10,6 +10,7 @@
 #include <lit/core/progress.hpp>
 #include <lit/core/results.hpp>
 #include <lit/core/stage.hpp>
+#include <lit/core/stage_clock.hpp>
 
 #include <cstdint>
 #include <string>
@@ -29,6 +30,7 @@ struct RunState {
     std::string stop_reason;
     FitProgress progress;
     bool automatic_optimization = true;
+    StageClock max_time_clock;  ///< runs where `max_time` is in force
 
     MetricTable callback_metrics;
     MetricTable logged_metrics;

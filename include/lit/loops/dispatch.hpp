@@ -53,6 +53,18 @@ void call_callbacks_if(Run& run, Args&&... args) {
     }
 }
 
+template <class Components>
+inline constexpr bool any_timer = false;
+template <class... C>
+inline constexpr bool any_timer<ComponentTuple<C...>> = (has_role<C, role::timer> || ...);
+/// Whether a component keeps the time; then `max_time` does not.
+template <class Run>
+inline constexpr bool has_timer = any_timer<typename Run::components_type>;
+template <class Run>
+[[nodiscard]] bool keeps_max_time(const Run& run) {
+    return !has_timer<Run> && run.options().max_time.has_value();
+}
+
 template <class Role>
 struct AnyRole : std::true_type {};
 /// The components that look at what a module logs in on_train_epoch_end, and so have to run after it.

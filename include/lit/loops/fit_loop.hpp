@@ -45,6 +45,7 @@ class FitLoop {
     void run(bool resumed) {
         tell_of_half_a_validation();
         resolve_limits();
+        epoch_.check_time();
         RunState& state = run_.state();
         state.results = &state.train_results;
         state.running = RunningStage::training;
@@ -73,11 +74,14 @@ class FitLoop {
         min_steps_ = options.min_steps.value_or(0);
         if (options.max_epochs) {
             max_epochs_ = *options.max_epochs;
-        } else if (options.max_steps == -1 && !options.max_time) {
+        } else if (options.max_steps == -1 && !options.max_time && !has_timer<Run>) {
             run_.warn("max_epochs was not set: 1000. Set max_epochs = -1 to train without an end.");
             max_epochs_ = 1000;
         } else {
             max_epochs_ = -1;
+        }
+        if (has_timer<Run> && options.max_time) {
+            run_.print("lit: max_time is ignored, since there is a Timer among the components.");
         }
     }
 
@@ -132,6 +136,7 @@ class FitLoop {
         if (epoch_.is_validation_epoch()) {
             validation_.setup_data();
         }
+        epoch_.start_time();
         call_all<hooks::on_train_start>(run_);
         bool first = true;
         while (!done()) {
@@ -139,6 +144,7 @@ class FitLoop {
             first = false;
         }
         call_all<hooks::on_train_end>(run_);
+        epoch_.end_time();
     }
 
     void run_epoch(bool resumed_inside) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/duration.hpp>
 #include <lit/core/error.hpp>
 #include <lit/loops/limit.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -25,7 +25,7 @@ struct TrainerOptions {
     std::optional<std::int64_t> min_epochs{};
     std::int64_t max_steps = -1;              ///< optimizer steps; -1: no end
     std::optional<std::int64_t> min_steps{};
-    std::optional<std::chrono::milliseconds> max_time{};  ///< asks to stop after the batch in which it has passed
+    std::optional<Duration> max_time{};       ///< a Timer of that duration; a Timer among the components goes first
     Limit limit_train_batches = 1.0;
     Limit limit_val_batches = 1.0;
     Limit limit_test_batches = 1.0;
@@ -61,7 +61,7 @@ struct TrainerOptions {
                 reload_dataloaders_every_n_epochs, "0 (never) or more");
         require(check_val_every_n_epoch.value_or(1) >= 1, "check_val_every_n_epoch",
                 check_val_every_n_epoch.value_or(1), "1 or more, or std::nullopt to count batches over all epochs");
-        if (max_time && max_time->count() < 0) {
+        if (max_time && max_time->is_negative()) {
             throw ConfigError("TrainerOptions: max_time is negative. It is a duration, for instance std::chrono::hours{4}.");
         }
         if (val_check_interval && !val_check_interval->time()) {

@@ -5,6 +5,7 @@
 #include <lit/core/error.hpp>
 #include <lit/core/interrupt.hpp>
 #include <lit/core/stage.hpp>
+#include <lit/core/stage_clock.hpp>
 #include <lit/loops/batches.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/evaluation_loop.hpp>
@@ -40,7 +41,7 @@ class TrainingEpochLoop {
         const TrainerOptions& options = run_.options();
         max_batches_ = batches;
         validates_ = validates;
-        started_ = last_validation_ = Clock::now();
+        last_validation_ = Clock::now();
         check_every_.reset();
         if (!validates || (options.val_check_interval && options.val_check_interval->time())) {
             return;
@@ -60,6 +61,23 @@ class TrainingEpochLoop {
             throw ConfigError("TrainerOptions: val_check_interval = " + every.text() +
                               " is a fraction of a loader that does not know its size. Use 1.0, a number of batches, "
                               "or a duration.");
+        }
+    }
+
+    /// What a Timer does with `max_time`: it looks where the fit begins and behind the callbacks of each batch.
+    void start_time() {
+        if (keeps_max_time(run_)) {
+            run_.state().max_time_clock.start(RunningStage::training);
+        }
+    }
+    void check_time() {
+        if (keeps_max_time(run_)) {
+            stop_when_time_is_up(run_, run_.state().max_time_clock, *run_.options().max_time, true);
+        }
+    }
+    void end_time() {
+        if (keeps_max_time(run_)) {
+            run_.state().max_time_clock.end(RunningStage::training);
         }
     }
 
@@ -134,7 +152,9 @@ class TrainingEpochLoop {
         const auto output = optimization_.run(batch, batch_idx, run_.accumulate_grad_batches(), should_accumulate());
         progress.increment_processed();
         step_batch_schedulers(batch_idx);
-        call_all<hooks::on_train_batch_end>(run_, output, batch, batch_idx);
+        call_callbacks<hooks::on_train_batch_end>(run_, output, batch, batch_idx);
+        check_time();
+        call_module<hooks::on_train_batch_end>(run_, output, batch, batch_idx);
         state.batch_ended();
         progress.increment_completed();
         if (automatic_optimization<Module> ? !should_accumulate() : true) {
@@ -173,7 +193,6 @@ class TrainingEpochLoop {
     template <class MayStop>
     void after_batch(std::int64_t batch_idx, MayStop& may_stop) {
         RunState& state = run_.state();
-        check_time();
         if (should_validate(batch_idx, may_stop)) {
             validate();
         }
@@ -227,13 +246,6 @@ class TrainingEpochLoop {
         return position % *check_every_ == 0;
     }
 
-    void check_time() {
-        const auto limit = run_.options().max_time;
-        if (limit && Clock::now() - started_ >= *limit) {
-            run_.request_stop("max_time has passed");
-        }
-    }
-
     Run& run_;
     EvaluationLoop<Run, Validation>& validation_;
     Optimization<Run> optimization_;
@@ -241,7 +253,6 @@ class TrainingEpochLoop {
     std::optional<std::int64_t> check_every_;
     bool validates_ = false;
     bool told_of_minimum_ = false;
-    Clock::time_point started_;
     Clock::time_point last_validation_;
 };
 
