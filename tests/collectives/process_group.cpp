@@ -17,27 +17,14 @@ namespace {
 
 using lit::ProcessGroupCollective;
 using lit::ReduceOp;
+using lit::testing::has;
+using lit::testing::message_of;
 using lit::testing::rethrow_first;
 using lit::testing::run_thread_ranks;
 
 static_assert(lit::CollectivePolicy<ProcessGroupCollective>);
 static_assert(lit::CollectivePolicy<const ProcessGroupCollective&>);
 static_assert(!std::is_polymorphic_v<ProcessGroupCollective>);
-
-// doctest's checks may be used from threads; what a rank throws is thrown again by rethrow_first.
-std::string message_of(const std::exception_ptr& error) {
-    try {
-        if (error) {
-            std::rethrow_exception(error);
-        }
-    } catch (const lit::DistributedError& distributed) {
-        return distributed.what();
-    } catch (const std::exception& other) {
-        return std::string("no DistributedError: ") + other.what();
-    }
-    return "nothing";
-}
-bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 

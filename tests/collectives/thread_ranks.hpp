@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/collectives/process_group.hpp>
+#include <lit/core/error.hpp>
 
 #include <c10/util/intrusive_ptr.h>
 #include <torch/csrc/distributed/c10d/HashStore.hpp>
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -48,5 +50,20 @@ inline void rethrow_first(const std::vector<std::exception_ptr>& errors) {
         }
     }
 }
+
+/// What a rank's DistributedError says.
+inline std::string message_of(const std::exception_ptr& error) {
+    try {
+        if (error) {
+            std::rethrow_exception(error);
+        }
+    } catch (const DistributedError& distributed) {
+        return distributed.what();
+    } catch (const std::exception& other) {
+        return std::string("no DistributedError: ") + other.what();
+    }
+    return "nothing";
+}
+inline bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 }  // namespace lit::testing

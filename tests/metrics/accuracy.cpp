@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metrics/reference/batches.hpp"
+#include "metrics/reference/stat_scores_cases.hpp"
 #include "support/doctest.hpp"  // LibTorch defines CHECK and LOG; this drops them, then includes doctest
 
 #include <lit/metrics/accuracy.hpp>
@@ -22,99 +22,53 @@ using reference::tolerance;
 TEST_SUITE("metrics/accuracy") {
     // Reference: tests/metrics/reference/torchmetrics_reference.py, torchmetrics 1.9.0.
     TEST_CASE("Accuracy gives torchmetrics' values for each batch and for all of them") {
-        struct Row {
-            Average average;
-            std::int64_t top_k;
-            std::optional<std::int64_t> ignore_index;
-            std::vector<double> second_batch;
-            std::vector<double> all;
-        };
-        for (const Row& row : std::vector<Row>{
-                 {Average::micro, 1, std::nullopt, {0.3333333432674408}, {0.3030303120613098}},
-                 {Average::micro, 1, 1, {0.3333333432674408}, {0.2916666567325592}},
-                 {Average::micro, 2, std::nullopt, {0.4444444477558136}, {0.39393940567970276}},
-                 {Average::micro, 2, 1, {0.3333333432674408}, {0.3333333432674408}},
-                 {Average::macro, 1, std::nullopt, {0.3333333432674408}, {0.21282051503658295}},
-                 {Average::macro, 1, 1, {0.3333333432674408}, {0.14615385234355927}},
-                 {Average::macro, 2, std::nullopt, {0.5555555820465088}, {0.34081196784973145}},
-                 {Average::macro, 2, 1, {0.5}, {0.26923078298568726}},
-                 {Average::weighted, 1, std::nullopt, {0.3333333432674408}, {0.3030303120613098}},
-                 {Average::weighted, 1, 1, {0.3333333432674408}, {0.2916666865348816}},
-                 {Average::weighted, 2, std::nullopt, {0.4444444477558136}, {0.39393940567970276}},
-                 {Average::weighted, 2, 1, {0.3333333432674408}, {0.3333333432674408}},
-                 {Average::none,
-                  1,
-                  std::nullopt,
-                  {0.0, 0.3333333432674408, 0.0, 0.0, 1.0},
-                  {0.0, 0.3333333432674408, 0.0, 0.23076923191547394, 0.5}},
-                 {Average::none, 1, 1, {0.0, 0.0, 0.0, 0.0, 1.0}, {0.0, 0.0, 0.0, 0.23076923191547394, 0.5}},
-                 {Average::none,
-                  2,
-                  std::nullopt,
-                  {0.0, 0.6666666865348816, 0.0, 0.0, 1.0},
-                  {0.0, 0.5555555820465088, 0.0, 0.3076923191547394, 0.5}},
-                 {Average::none, 2, 1, {0.0, 0.0, 0.0, 0.0, 1.0}, {0.0, 0.0, 0.0, 0.3076923191547394, 0.5}},
-             }) {
-            CAPTURE(static_cast<int>(row.average));
-            CAPTURE(row.top_k);
-            CAPTURE(row.ignore_index.value_or(-99));
-            Accuracy metric{{.num_classes = 5,
-                             .top_k = row.top_k,
-                             .average = row.average,
-                             .ignore_index = row.ignore_index}};
-            const auto second = reference::two_batches(metric, 5);
-            CHECK(reference::distance(second, row.second_batch) <= tolerance);
-            CHECK(reference::distance(metric.compute(), row.all) <= tolerance);
-        }
+        reference::check_two_batches<Accuracy>({
+            {Average::micro, 1, std::nullopt, {0.3333333432674408}, {0.3030303120613098}},
+            {Average::micro, 1, 1, {0.3333333432674408}, {0.2916666567325592}},
+            {Average::micro, 2, std::nullopt, {0.4444444477558136}, {0.39393940567970276}},
+            {Average::micro, 2, 1, {0.3333333432674408}, {0.3333333432674408}},
+            {Average::macro, 1, std::nullopt, {0.3333333432674408}, {0.21282051503658295}},
+            {Average::macro, 1, 1, {0.3333333432674408}, {0.14615385234355927}},
+            {Average::macro, 2, std::nullopt, {0.5555555820465088}, {0.34081196784973145}},
+            {Average::macro, 2, 1, {0.5}, {0.26923078298568726}},
+            {Average::weighted, 1, std::nullopt, {0.3333333432674408}, {0.3030303120613098}},
+            {Average::weighted, 1, 1, {0.3333333432674408}, {0.2916666865348816}},
+            {Average::weighted, 2, std::nullopt, {0.4444444477558136}, {0.39393940567970276}},
+            {Average::weighted, 2, 1, {0.3333333432674408}, {0.3333333432674408}},
+            {Average::none,
+             1,
+             std::nullopt,
+             {0.0, 0.3333333432674408, 0.0, 0.0, 1.0},
+             {0.0, 0.3333333432674408, 0.0, 0.23076923191547394, 0.5}},
+            {Average::none, 1, 1, {0.0, 0.0, 0.0, 0.0, 1.0}, {0.0, 0.0, 0.0, 0.23076923191547394, 0.5}},
+            {Average::none,
+             2,
+             std::nullopt,
+             {0.0, 0.6666666865348816, 0.0, 0.0, 1.0},
+             {0.0, 0.5555555820465088, 0.0, 0.3076923191547394, 0.5}},
+            {Average::none, 2, 1, {0.0, 0.0, 0.0, 0.0, 1.0}, {0.0, 0.0, 0.0, 0.3076923191547394, 0.5}},
+        });
     }
 
     TEST_CASE("Accuracy leaves out an ignore_index that is no class") {
-        struct Row {
-            Average average;
-            std::int64_t top_k;
-            std::vector<double> value;
-        };
-        auto target = reference::targets({24}, 5);
-        for (std::int64_t i = 0; i < 24; i += 5) {
-            target[i] = -1;
-        }
-        for (const Row& row : std::vector<Row>{
-                 {Average::micro, 1, {0.31578946113586426}},
-                 {Average::micro, 2, {0.3684210479259491}},
-                 {Average::macro, 1, {0.20000001788139343}},
-                 {Average::macro, 2, {0.2916666865348816}},
-                 {Average::weighted, 1, {0.31578946113586426}},
-                 {Average::weighted, 2, {0.3684210777282715}},
-                 {Average::none, 1, {0.0, 0.3333333432674408, 0.0, 0.3333333432674408, 0.3333333432674408}},
-                 {Average::none, 2, {0.0, 0.5, 0.0, 0.3333333432674408, 0.3333333432674408}},
-             }) {
-            CAPTURE(static_cast<int>(row.average));
-            CAPTURE(row.top_k);
-            Accuracy metric{
-                {.num_classes = 5, .top_k = row.top_k, .average = row.average, .ignore_index = -1}};
-            metric.update(reference::scores({24, 5}), target);
-            CHECK(reference::distance(metric.compute(), row.value) <= tolerance);
-        }
+        reference::check_ignored<Accuracy>({
+            {Average::micro, 1, {0.31578946113586426}},
+            {Average::micro, 2, {0.3684210479259491}},
+            {Average::macro, 1, {0.20000001788139343}},
+            {Average::macro, 2, {0.2916666865348816}},
+            {Average::weighted, 1, {0.31578946113586426}},
+            {Average::weighted, 2, {0.3684210777282715}},
+            {Average::none, 1, {0.0, 0.3333333432674408, 0.0, 0.3333333432674408, 0.3333333432674408}},
+            {Average::none, 2, {0.0, 0.5, 0.0, 0.3333333432674408, 0.3333333432674408}},
+        });
     }
 
     TEST_CASE(
         "Accuracy takes labels and positions of an image, and leaves absent classes out of the macro mean") {
-        Accuracy labels{{.num_classes = 5, .average = Average::macro}};
-        reference::two_batches(labels, 5, true);
-        CHECK(reference::distance(labels.compute(), std::vector<double>{0.26816239953041077}) <= tolerance);
-
-        Accuracy image{{.num_classes = 5, .average = Average::macro}};
-        image.update(reference::scores({2, 5, 3, 4}), reference::targets({2, 3, 4}, 5));
-        image.update(reference::scores({3, 5, 2, 2}, 1), reference::targets({3, 2, 2}, 5, 1));
-        CHECK(reference::distance(image.compute(), std::vector<double>{0.1492857187986374}) <= tolerance);
-
-        const auto preds = torch::tensor({0, 1, 1, 2}), target = torch::tensor({0, 1, 2, 2});
-        Accuracy macro{{.num_classes = 7, .average = Average::macro}};
-        macro.update(preds, target);
-        CHECK(reference::distance(macro.compute(), std::vector<double>{0.8333333730697632}) <= tolerance);
-        Accuracy weighted{{.num_classes = 7, .average = Average::weighted}};
-        weighted.update(preds, target);
-        CHECK(reference::distance(weighted.compute(), std::vector<double>{0.75}) <= tolerance);
+        reference::check_other_inputs<Accuracy>({.labels = 0.26816239953041077,
+                                                .image = 0.1492857187986374,
+                                                .absent_macro = 0.8333333730697632,
+                                                .absent_weighted = 0.75});
     }
 
     TEST_CASE("Accuracy's state is torchmetrics' and goes on after being loaded") {

@@ -29,6 +29,8 @@ namespace {
 using lit::DDP;
 using lit::DDPOptions;
 using lit::ProcessGroupCollective;
+using lit::testing::has;
+using lit::testing::message_of;
 using lit::testing::rethrow_first;
 using lit::testing::run_thread_ranks;
 
@@ -86,20 +88,6 @@ double distance(const torch::nn::Module& a, const torch::nn::Module& b) {
     }
     return most;
 }
-
-std::string distributed_error(const std::exception_ptr& error) {
-    try {
-        if (error) {
-            std::rethrow_exception(error);
-        }
-    } catch (const lit::DistributedError& distributed) {
-        return distributed.what();
-    } catch (const std::exception& other) {
-        return std::string("no DistributedError: ") + other.what();
-    }
-    return "nothing";
-}
-bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 void train(DDP& strategy, Mlp& net, const torch::Tensor& x, const torch::Tensor& y, std::int64_t steps) {
     lit::AdamW optimizer{net.parameters(), {.lr = 1e-2}};
@@ -321,7 +309,7 @@ TEST_SUITE("strategies/ddp") {
             train(strategy, net, data.x, data.y, 2);
         });
         for (const auto& error : errors) {
-            const std::string text = distributed_error(error);
+            const std::string text = message_of(error);
             CAPTURE(text);
             CHECK(has(text, "took no part in the loss"));
             CHECK(has(text, "spare.weight, spare.bias"));
@@ -362,7 +350,7 @@ TEST_SUITE("strategies/ddp") {
             strategy.setup(*nets[static_cast<std::size_t>(ranks.rank())], true);
         });
         for (const auto& error : errors) {
-            const std::string text = distributed_error(error);
+            const std::string text = message_of(error);
             CAPTURE(text);
             CHECK(has(text, "the module of rank 2 differs from that of rank 0"));
             CHECK(has(text,
@@ -376,7 +364,7 @@ TEST_SUITE("strategies/ddp") {
                  strategy.setup(*more[static_cast<std::size_t>(ranks.rank())], true);
              })) {
             CHECK(
-                has(distributed_error(error), "rank 0 has nothing more, rank 1 has parameter spare.weight"));
+                has(message_of(error), "rank 0 has nothing more, rank 1 has parameter spare.weight"));
         }
     }
 
@@ -404,7 +392,7 @@ TEST_SUITE("strategies/ddp") {
             }
         });
         CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(2));
-        const std::string text = distributed_error(errors[0]);
+        const std::string text = message_of(errors[0]);
         CAPTURE(text);
         CHECK(has(text, "the exchange of gradients failed on rank 0 of 2"));
     }
