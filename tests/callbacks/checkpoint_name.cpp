@@ -4,7 +4,6 @@
 #include <lit/callbacks/checkpoint_name.hpp>
 #include <lit/core/error.hpp>
 
-#include <chrono>
 #include <limits>
 #include <map>
 #include <string>
@@ -68,19 +67,5 @@ TEST_SUITE("callbacks/checkpoint_name") {
         }
         CHECK_THROWS_WITH(lit::CheckpointName{"{val_loss:d}"},
                           doctest::Contains("the format d for a logged value, which is no whole number"));
-    }
-
-    TEST_CASE("texts are Python's repr") {
-        using lit::detail::python_repr;
-        using namespace std::chrono_literals;
-        CHECK(python_repr(std::string_view("val/loss")) == "'val/loss'");
-        CHECK(python_repr(std::string_view("a'b")) == "\"a'b\"");
-        CHECK(python_repr(std::chrono::milliseconds(60005)) ==
-              "datetime.timedelta(seconds=60, microseconds=5000)");
-        CHECK(python_repr(std::chrono::milliseconds(48h)) == "datetime.timedelta(days=2)");
-        CHECK(python_repr(std::chrono::milliseconds(0)) == "datetime.timedelta(0)");
-        CHECK(python_repr(1e16) == "1e+16");
-        CHECK(python_repr(100000.0) == "100000.0");
-        CHECK(python_repr(1e-5) == "1e-05");
     }
 }

@@ -74,17 +74,6 @@ TEST_SUITE("callbacks/model_summary") {
         CHECK(text.starts_with("  | Name | Type | Params | Mode\n"));
         CHECK(text.find("0         Total params\n") != std::string::npos);
     }
-    TEST_CASE("shortens counts as Lightning does") {
-        struct Row {
-            std::int64_t count;
-            const char* text;
-        };
-        for (const Row& row : {Row{0, "0  "}, Row{123, "123  "}, Row{1234, "1.2 K"}, Row{2000000, "2.0 M"},
-                               Row{3000000000, "3.0 B"}, Row{400000000000000, "400 T"},
-                               Row{5000000000000000, "5,000 T"}, Row{999, "999  "}, Row{1000, "1.0 K"}}) {
-            CHECK(lit::detail::human_count(row.count) == row.text);
-        }
-    }
     TEST_CASE("is printed once when a fit begins, unless the depth is 0") {
         for (const std::int64_t depth : {std::int64_t{1}, std::int64_t{0}}) {
             std::FILE* file = std::tmpfile();

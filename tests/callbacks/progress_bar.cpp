@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <limits>
 #include <regex>
 #include <sstream>
 #include <stdexcept>
@@ -177,39 +176,6 @@ TEST_SUITE("callbacks/progress_bar") {
         });
         CHECK(text.empty());
         CHECK_THROWS_AS(lit::ProgressBar{{.refresh_rate = -1}}, lit::ConfigError);
-    }
-
-    TEST_CASE("a line fits its width, whatever is in it") {
-        using lit::detail::progress_text;
-        const auto start = lit::detail::ProgressLine::Clock::time_point{};
-        const lit::detail::ProgressLine line{
-            .description = "Epoch 3/9", .done = 2, .total = 3, .started = start};
-        const auto now = start + 4s;
-        CHECK(progress_text(line, "v_num=0", 70, false, now) ==
-              "Epoch 3/9:  67%|██████████▋     | 2/3 [00:04<00:02, 0.50it/s, v_num=0]");
-        CHECK(progress_text(line, "v_num=0", 70, true, now) ==
-              "Epoch 3/9:  67%|##########      | 2/3 [00:04<00:02, 0.50it/s, v_num=0]");
-        CHECK(progress_text(line, "v_num=0", 0, false, now) == "Epoch 3/9: 2/3 [00:04, 0.50it/s, v_num=0]");
-        CHECK(lit::detail::shown_width(progress_text(line, std::string(200, 'x'), 70, false, now)) == 70);
-        CHECK(progress_text({.description = "Epoch 0", .done = 5, .started = start}, "", 70, false,
-                            start + 10s) == "Epoch 0: 5/? [00:10, 0.50it/s]");
-        CHECK(progress_text({.description = "Epoch 0", .total = 3, .started = start}, "", 40, false, start) ==
-              "Epoch 0:   0%|          | 0/3 [00:00<?, ");
-    }
-
-    TEST_CASE("numbers take about five characters") {
-        struct Row {
-            double value;
-            const char* text;
-        };
-        // Printed by Lightning 2.6.6's Tqdm.format_num for these floats.
-        for (const Row& row : {Row{0.5, "0.500"}, Row{1.0, "1.000"}, Row{12.345, "12.30"},
-                               Row{1234.5, "1234.5"}, Row{1e-5, "1e-5"}, Row{-0.25, "-0.25"},
-                               Row{1e20, "1e+20"}, Row{std::numeric_limits<double>::infinity(), "inf"}}) {
-            CHECK(lit::detail::short_number(row.value) == row.text);
-        }
-        CHECK(lit::detail::clock_text(65.9) == "01:05");
-        CHECK(lit::detail::clock_text(3665) == "1:01:05");
     }
 
     TEST_CASE("an exception leaves the line whole") {

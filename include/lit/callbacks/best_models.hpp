@@ -10,7 +10,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,7 +29,7 @@ class BestModels {
         float score = 0.0F;
     };
 
-    BestModels(Mode mode, std::int64_t top_k) : mode_(mode), top_k_(top_k), worst_score_(worst_possible()) {}
+    BestModels(Mode mode, std::int64_t top_k) : mode_(mode), top_k_(top_k), worst_score_(worst_value<float>(mode)) {}
 
     /// Whether a score comes in without another having to go.
     [[nodiscard]] bool has_room() const { return top_k_ == -1 || count() < top_k_; }
@@ -45,7 +44,7 @@ class BestModels {
         return worst_path_;
     }
     void add(const std::string& path, float score) {
-        score = std::isnan(score) ? worst_possible() : score;
+        score = std::isnan(score) ? worst_value<float>(mode_) : score;
         const std::int64_t full = top_k_ == -1 ? count() + 1 : top_k_;
         const auto same = std::ranges::find(entries_, path, &Entry::path);
         if (same != entries_.end()) {
@@ -115,11 +114,7 @@ class BestModels {
 
  private:
     [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(entries_.size()); }
-    [[nodiscard]] bool better(float a, float b) const { return mode_ == Mode::minimize ? a < b : a > b; }
-    [[nodiscard]] float worst_possible() const {
-        constexpr float infinity = std::numeric_limits<float>::infinity();
-        return mode_ == Mode::minimize ? infinity : -infinity;
-    }
+    [[nodiscard]] bool better(float a, float b) const { return is_better(mode_, a, b); }
     static at::Tensor tensor(float score) { return at::scalar_tensor(score, at::kFloat); }
     static float number(const Value& score) {
         return score.is<at::Tensor>() ? score.tensor().to(at::kFloat).item<float>()

@@ -15,7 +15,6 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -69,7 +68,7 @@ class EarlyStopping {
           monitor_(who, options_.monitor),
           on_train_epoch_end_(options_.check_on_train_epoch_end),
           patience_(options_.patience),
-          best_score_(minimizes() ? infinity : -infinity) {
+          best_score_(worst_value<float>(options_.mode)) {
         if (monitor_.empty()) {
             throw ConfigError(
                 "EarlyStopping: no monitor was given. Write EarlyStopping<\"val_loss\">{} or "
@@ -109,8 +108,7 @@ class EarlyStopping {
     [[nodiscard]] const std::optional<std::string>& stopping_reason_message() const { return message_; }
 
     [[nodiscard]] std::string state_key() const {
-        return "EarlyStopping{'monitor': " + detail::python_repr(monitor_.name()) +
-               ", 'mode': " + detail::python_repr(python_name(options_.mode)) + "}";
+        return detail::monitor_key(who, monitor_.name(), options_.mode) + "}";
     }
     [[nodiscard]] Dict state_dict() const {
         return Dict{{"wait_count", wait_count_},
@@ -137,7 +135,6 @@ class EarlyStopping {
 
  private:
     static constexpr std::string_view who = "EarlyStopping";
-    static constexpr float infinity = std::numeric_limits<float>::infinity();
 
     struct Verdict {
         bool stop = false;
@@ -145,7 +142,7 @@ class EarlyStopping {
     };
 
     [[nodiscard]] bool minimizes() const { return options_.mode == Mode::minimize; }
-    [[nodiscard]] bool better(float a, float b) const { return minimizes() ? a < b : a > b; }
+    [[nodiscard]] bool better(float a, float b) const { return is_better(options_.mode, a, b); }
 
     void check(auto& trainer) {
         if (trainer.stage() != Stage::fit || trainer.sanity_checking() || trainer.fast_dev_run()) {
@@ -153,10 +150,8 @@ class EarlyStopping {
         }
         const std::optional<double> value = trainer.find_metric(monitor_.id());
         if (!value) {
-            const std::string problem = "EarlyStopping: no logged value \"" + monitor_.name() +
-                                        "\". Known: " + trainer.callback_metrics().names() +
-                                        ". Log it with log(\"" + monitor_.name() +
-                                        "\", ...), or correct the monitor.";
+            const std::string problem =
+                detail::missing_monitor(who, monitor_.name(), trainer.callback_metrics().names());
             if (options_.strict) {
                 throw UnknownMetric(problem);
             }

@@ -21,6 +21,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -50,7 +51,7 @@ class ModelCheckpoint {
 
     explicit ModelCheckpoint(ModelCheckpointOptions options = {})
         : options_(std::move(options)),
-          monitor_("ModelCheckpoint", options_.monitor),
+          monitor_(who, options_.monitor),
           schedule_(options_),
           files_(options_),
           best_(options_.mode, options_.save_top_k) {
@@ -157,9 +158,7 @@ class ModelCheckpoint {
     }
 
     [[nodiscard]] std::string state_key() const {
-        return "ModelCheckpoint{'monitor': " +
-               (monitor_.empty() ? "None" : detail::python_repr(monitor_.name())) +
-               ", 'mode': " + detail::python_repr(python_name(options_.mode)) + ", " + schedule_.key() + "}";
+        return detail::monitor_key(who, monitor_.name(), options_.mode) + ", " + schedule_.key() + "}";
     }
     [[nodiscard]] Dict state_dict() const {
         Dict state{{"monitor", monitor_.empty() ? Value() : Value(monitor_.name())}};
@@ -184,6 +183,8 @@ class ModelCheckpoint {
     }
 
  private:
+    static constexpr std::string_view who = "ModelCheckpoint";
+
     [[nodiscard]] bool skips(auto& trainer) const {
         return trainer.fast_dev_run() || trainer.stage() != Stage::fit || trainer.sanity_checking() ||
                files_.saved_at(trainer.global_step());
@@ -241,10 +242,8 @@ class ModelCheckpoint {
         files_.remove(trainer, struck_out, path);
     }
     void report_missing(auto& trainer) {
-        const std::string problem = "ModelCheckpoint: no logged value \"" + monitor_.name() +
-                                    "\". Known: " + trainer.callback_metrics().names() +
-                                    ", epoch, step. Log it with log(\"" + monitor_.name() +
-                                    "\", ...), or correct the monitor.";
+        const std::string problem =
+            detail::missing_monitor(who, monitor_.name(), trainer.callback_metrics().names() + ", epoch, step");
         if (validation_has_run_) {
             throw ConfigError(problem);
         }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/callbacks/detail/python_text.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/fixed_string.hpp>
 #include <lit/core/metric_names.hpp>
+#include <lit/core/mode.hpp>
 
 #include <string>
 #include <string_view>
@@ -39,6 +41,18 @@ class MonitorName<FixedString("")> {
     MetricId id_;
     bool empty_;
 };
+
+/// What is wrong when nobody logged a monitor: who misses it, what there is, what to do.
+[[nodiscard]] inline std::string missing_monitor(std::string_view who, const std::string& name,
+                                                 const std::string& known) {
+    return std::string(who) + ": no logged value \"" + name + "\". Known: " + known + ". Log it with log(\"" +
+           name + "\", ...), or correct the monitor.";
+}
+/// How the key of a watching callback's state begins in Python: `EarlyStopping{'monitor': 'val_loss', 'mode': 'min'`.
+[[nodiscard]] inline std::string monitor_key(std::string_view who, const std::string& name, Mode mode) {
+    return std::string(who) + "{'monitor': " + (name.empty() ? "None" : python_repr(name)) +
+           ", 'mode': " + python_repr(python_name(mode));
+}
 
 /// Lightning's `trainer.val_check_interval == 1.0`, for which in Python one batch is as good as the whole epoch.
 template <class Options>

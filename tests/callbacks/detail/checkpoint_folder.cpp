@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/doctest.hpp"
+
+#include "callbacks/scripted.hpp"
+
+#include <lit/callbacks/detail/checkpoint_folder.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+void write(const fs::path& file, const std::string& text) { std::ofstream(file) << text; }
+std::string read(const fs::path& file) {
+    std::string text;
+    std::ifstream(file) >> text;
+    return text;
+}
+
+/// Where a trainer with one logger, or none, keeps its files.
+struct Places {
+    struct Logger {
+        fs::path folder;
+        [[nodiscard]] fs::path save_dir() const { return folder; }
+        [[nodiscard]] static const char* name() { return "runs"; }
+        [[nodiscard]] static std::string version() { return "version_3"; }
+    };
+    fs::path root;
+    bool logs = false;
+    fs::path logger_folder{};
+
+    void for_each_logger(auto&& f) const {
+        if (logs) {
+            f(Logger{logger_folder});
+        }
+    }
+    [[nodiscard]] fs::path default_root_dir() const { return root; }
+};
+
+}  // namespace
+
+TEST_SUITE("callbacks/detail/checkpoint_folder") {
+    TEST_CASE("a folder is written out: the home, links, no slash at the end") {
+        const scripted::Folder folder;
+        fs::create_directory(folder.path() / "real");
+        fs::create_directory_symlink(folder.path() / "real", folder.path() / "link");
+        const fs::path base = fs::canonical(folder.path());
+        CHECK(lit::detail::real_folder(folder.path() / "link" / "new") == base / "real" / "new");
+        CHECK(lit::detail::real_folder(folder.path() / "real" / "") == base / "real");
+        CHECK(lit::detail::real_folder(folder.path() / "real" / ".." / "x") == base / "x");
+        if (const char* home = std::getenv("HOME")) {
+            CHECK(lit::detail::real_folder("~/x") == fs::weakly_canonical(home) / "x");
+        }
+    }
+    TEST_CASE("the default lies in the first logger's folder, or in the root") {
+        const auto folder_of = [](Places places) { return lit::detail::default_checkpoint_folder(places); };
+        CHECK(folder_of({.root = "/root"}) == "/root/checkpoints");
+        CHECK(folder_of({.root = "/root", .logs = true}) == "/root/runs/version_3/checkpoints");
+        CHECK(folder_of({.root = "/root", .logs = true, .logger_folder = "/elsewhere"}) ==
+              "/elsewhere/runs/version_3/checkpoints");
+    }
+    TEST_CASE("tells an empty folder from one that holds something") {
+        const scripted::Folder folder;
+        CHECK_FALSE(lit::detail::holds_something(folder.path()));
+        CHECK_FALSE(lit::detail::holds_something(folder.path() / "none"));
+        write(folder.path() / "a", "x");
+        CHECK(lit::detail::holds_something(folder.path()));
+    }
+    TEST_CASE("the newest last*.ckpt is by the time of writing, not by name") {
+        const scripted::Folder folder;
+        CHECK(lit::detail::newest_last(folder.path()).empty());
+        CHECK(lit::detail::newest_last(folder.path() / "none").empty());
+        for (const char* name : {"last.ckpt", "last-v1.ckpt", "last.txt", "best.ckpt"}) {
+            write(folder.path() / name, name);
+        }
+        const auto now = fs::file_time_type::clock::now();
+        fs::last_write_time(folder.path() / "last-v1.ckpt", now - std::chrono::hours(1));
+        fs::last_write_time(folder.path() / "last.ckpt", now - std::chrono::minutes(1));
+        CHECK(lit::detail::newest_last(folder.path()) == folder.path() / "last.ckpt");
+    }
+    TEST_CASE("a link is relative, and takes the place of what is there") {
+        const scripted::Folder folder;
+        write(folder.path() / "a.ckpt", "a");
+        write(folder.path() / "last.ckpt", "old");
+        lit::detail::link_file(folder.path() / "a.ckpt", folder.path() / "last.ckpt");
+        CHECK(fs::read_symlink(folder.path() / "last.ckpt") == "a.ckpt");
+        CHECK(read(folder.path() / "last.ckpt") == "a");
+        fs::create_directory(folder.path() / "folder.ckpt");
+        lit::detail::link_file(folder.path() / "a.ckpt", folder.path() / "folder.ckpt");
+        CHECK(read(folder.path() / "folder.ckpt") == "a");
+        lit::detail::link_file(folder.path() / "a.ckpt", folder.path() / "a.ckpt");  // to itself: nothing
+        CHECK(fs::is_regular_file(folder.path() / "a.ckpt"));
+        CHECK_THROWS_WITH_AS(
+            lit::detail::link_file(folder.path() / "a.ckpt", folder.path() / "none" / "last.ckpt"),
+            doctest::Contains("cannot be made to point to"), lit::FileError);
+    }
+    TEST_CASE("only a file of the own folder goes, and not the new one nor the one the run started from") {
+        using lit::detail::may_remove;
+        CHECK(may_remove("/f/a.ckpt", "/f/b.ckpt", "", "/f"));
+        CHECK(may_remove("/f/sub/a.ckpt", "/f/b.ckpt", "/g/a.ckpt", "/f"));
+        CHECK_FALSE(may_remove("/f/a.ckpt", "/f/./a.ckpt", "", "/f"));
+        CHECK_FALSE(may_remove("/f/a.ckpt", "/f/b.ckpt", "/f/x/../a.ckpt", "/f"));
+        CHECK_FALSE(may_remove("/g/a.ckpt", "/f/b.ckpt", "", "/f"));
+        CHECK_FALSE(may_remove("/f", "/f/b.ckpt", "", "/f"));
+    }
+}
