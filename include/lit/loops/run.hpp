@@ -210,8 +210,21 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>> {
         toggle_.untoggle();
     }
     /// Limits gradients; an absent or non-positive value limits nothing.
+    ///
+    /// Errors  ConfigError for a value or an algorithm other than that of the trainer's GradientClip.
     template <class Optimizer>
     void clip_gradients(Optimizer& optimizer, std::optional<double> value, ClipAlgorithm algorithm = ClipAlgorithm::norm) {
+        for_each_component(parts_.components, [&](const auto& component) {
+            if constexpr (ClipsGradients<std::remove_cvref_t<decltype(component)>>) {
+                if (value && (*value != component.clip_val() || algorithm != component.algorithm())) {
+                    throw ConfigError("clip_gradients: asked to clip at " + std::to_string(*value) +
+                                      " while the trainer has a GradientClip of " +
+                                      std::to_string(component.clip_val()) +
+                                      (algorithm == component.algorithm() ? "" : " with another algorithm") +
+                                      ". Use the same, or leave the GradientClip out of the trainer.");
+                }
+            }
+        });
         if (!value || *value <= 0.0) {
             return;
         }
