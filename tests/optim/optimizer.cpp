@@ -320,4 +320,46 @@ TEST_SUITE("optim/optimizer") {
             "`sparse`.",
             lit::ConfigError);
     }
+
+    TEST_CASE("a group that is added while training is stepped as if it had been there, from a fresh state") {
+        const auto p = parameters();
+        const auto q = parameters();
+        lit::AdamW grown{Parameters{p[0]}, {.lr = 0.5, .weight_decay = 0.25}};
+        lit::AdamW two{{lit::ParamGroup<lit::AdamWOptions>{.params = {q[0]},
+                                                           .options = {.lr = 0.5, .weight_decay = 0.25}},
+                        lit::ParamGroup<lit::AdamWOptions>{.params = {q[1], q[2]},
+                                                           .options = {.lr = 0.125, .weight_decay = 0.25}}}};
+        for (int n = 0; n < 4; ++n) {
+            if (n == 2) {
+                lit::add_param_group(grown, {p[1], p[2]}, 0.125);
+            }
+            fill_gradients(p, n);
+            fill_gradients(q, n);
+            if (n < 2) {
+                q[1].mutable_grad().reset();
+                q[2].mutable_grad().reset();
+            }
+            grown.step();
+            two.step();
+        }
+        CHECK(bits_equal(p, q));
+        const lit::Value state = lit::optimizer_state(grown);
+        CHECK(state.at("param_groups").items()[1].at("params").items().size() == 2);
+        CHECK(state.at("state").dict().find(0)->at("step").tensor().item<float>() == 4.0F);
+        CHECK(state.at("state").dict().find(2)->at("step").tensor().item<float>() == 2.0F);
+        lit::add_param_group(grown, {torch::ones({2}).requires_grad_()});
+        CHECK(lit::learning_rate(grown, 2) == 0.5);  // the rate it was made with
+    }
+
+    TEST_CASE("a group that cannot be added leaves the optimizer as it was") {
+        const auto p = parameters();
+        lit::SGD optimizer{Parameters{p[0]}, {.lr = 0.5}};
+        CHECK_THROWS_WITH_AS(
+            lit::add_param_group(optimizer, {p[1], p[0]}),
+            "SGD: parameter 1 of group 1 was given before. A parameter belongs to one group, once.",
+            lit::ConfigError);
+        CHECK_THROWS_AS(lit::add_param_group(optimizer, {p[1]}, -1.0), lit::ConfigError);
+        CHECK(optimizer.group_count() == 1);
+        CHECK_NOTHROW(lit::add_param_group(optimizer, {p[1]}));
+    }
 }

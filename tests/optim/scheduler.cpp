@@ -136,6 +136,40 @@ TEST_SUITE("optim/scheduler") {
         state.dict().set("base_lrs", lit::List{0.1, 0.2});
         CHECK_THROWS_AS(scheduler.load_state_dict(state), lit::CheckpointError);
     }
+
+    // As torch 2.11 does: schedules that go from rate to rate take added groups along, the others raise.
+    TEST_CASE("a group that is added while training follows a schedule that goes from rate to rate") {
+        const auto after_two_steps = [](auto scheduler) {
+            auto sgd = optimizer(1.0);
+            scheduler.initialize(sgd);
+            lit::add_param_group(sgd, {torch::ones({1}).requires_grad_()}, 0.5);
+            scheduler.step(sgd);
+            scheduler.step(sgd);
+            CHECK(scheduler.last_lr() == std::vector<double>{lit::learning_rate(sgd, 0), lit::learning_rate(sgd, 1)});
+            CHECK(scheduler.state_dict().at("base_lrs").items().size() == 1);
+            auto again = scheduler;
+            CHECK_NOTHROW(again.load_state_dict(scheduler.state_dict()));
+            return scheduler.last_lr();
+        };
+        using Rates = std::vector<double>;
+        CHECK(after_two_steps(lit::StepLR{{.step_size = 2, .gamma = 0.5}}) == Rates{0.5, 0.25});
+        CHECK(after_two_steps(lit::ExponentialLR{{.gamma = 0.5}}) == Rates{0.25, 0.125});
+        CHECK(after_two_steps(lit::LinearLR{{.start_factor = 0.5, .total_iters = 2}}) == Rates{1.0, 1.0});
+        CHECK(after_two_steps(lit::ConstantLR{{.factor = 0.5, .total_iters = 2}}) == Rates{1.0, 1.0});
+    }
+    TEST_CASE("a schedule that starts from the first rates refuses an added group, the cosine where it turns") {
+        auto sgd = optimizer();
+        lit::LambdaLR lambda{[](std::int64_t) { return 1.0; }};
+        lambda.initialize(sgd);
+        lit::CosineAnnealingLR cosine{{.t_max = 2}};
+        cosine.initialize(sgd);
+        lit::add_param_group(sgd, {torch::ones({1}).requires_grad_()}, 0.5);
+        CHECK_THROWS_WITH_AS(lambda.step(sgd), doctest::Contains("2 parameter groups, the schedule was made for 1"),
+                             lit::ConfigError);
+        CHECK_NOTHROW(cosine.step(sgd));
+        CHECK_NOTHROW(cosine.step(sgd));
+        CHECK_THROWS_AS(cosine.step(sgd), lit::ConfigError);
+    }
 }
 
 TEST_SUITE("optim/reduce_lr_on_plateau") {
@@ -185,5 +219,20 @@ TEST_SUITE("optim/reduce_lr_on_plateau") {
         CHECK(second.state_dict().at("mode").equals("max"));
         CHECK(second.state_dict().at("num_bad_epochs").to_int() == 1);
         CHECK(second.state_dict().at("patience").to_int() == 4);
+    }
+
+    TEST_CASE("lowers an added group too") {
+        auto sgd = optimizer(1.0);
+        lit::ReduceLROnPlateau scheduler{{.factor = 0.5, .patience = 0}};
+        scheduler.initialize(sgd);
+        lit::add_param_group(sgd, {torch::ones({1}).requires_grad_()}, 0.5);
+        scheduler.step(sgd, 1.0);
+        scheduler.step(sgd, 1.0);
+        CHECK(scheduler.last_lr() == std::vector<double>{0.5, 0.25});
+        lit::ReduceLROnPlateau resumed{{.factor = 0.5, .patience = 0}};
+        auto fresh = optimizer(1.0);
+        resumed.initialize(fresh);
+        lit::add_param_group(fresh, {torch::ones({1}).requires_grad_()}, 0.5);
+        CHECK_NOTHROW(resumed.load_state_dict(scheduler.state_dict()));
     }
 }

@@ -110,4 +110,16 @@ TEST_SUITE("optim/torch_optimizer") {
         torch::optim::SGD two(parameters(), torch::optim::SGDOptions(0.1));
         CHECK_THROWS_AS(lit::load_optimizer_state(one, lit::optimizer_state(two)), lit::CheckpointError);
     }
+
+    TEST_CASE("a group is added with the optimizer's defaults and its own rate") {
+        const auto p = parameters();
+        torch::optim::SGD optimizer(std::vector<at::Tensor>{p[0]}, torch::optim::SGDOptions(0.5).momentum(0.25));
+        lit::add_param_group(optimizer, {p[1]}, 0.125);
+        CHECK(lit::group_count(optimizer) == 2);
+        CHECK(lit::learning_rate(optimizer, 0) == 0.5);
+        CHECK(lit::learning_rate(optimizer, 1) == 0.125);
+        CHECK(lit::momentum_of(optimizer, 1) == 0.25);
+        CHECK_THROWS_AS(lit::add_param_group(optimizer, {p[0]}), lit::ConfigError);
+        CHECK(lit::group_count(optimizer) == 2);
+    }
 }

@@ -33,6 +33,8 @@ struct ConstantLRRule {
         take(saved, "factor", options.factor);
         take(saved, "total_iters", options.total_iters);
     }
+    /// Of an added group: this rule goes from rate to rate.
+    static constexpr bool needs_base_lr(const ScheduleState& /*state*/) { return false; }
     [[nodiscard]] double next(double lr, double /*base_lr*/, const ScheduleState& state) const {
         if (state.last_epoch == 0) {
             return lr * options.factor;

@@ -32,6 +32,10 @@ struct CosineAnnealingLRRule {
         take(saved, "T_max", options.t_max);
         take(saved, "eta_min", options.eta_min);
     }
+    [[nodiscard]] bool needs_base_lr(const ScheduleState& state) const {
+        return !state.is_initial && ((state.step_count == 1 && state.last_epoch > 0) ||
+                                     (state.last_epoch - 1 - options.t_max) % (2 * options.t_max) == 0);
+    }
     [[nodiscard]] double next(double lr, double base_lr, const ScheduleState& state) const {
         constexpr double pi = std::numbers::pi;
         const auto period = static_cast<double>(options.t_max);

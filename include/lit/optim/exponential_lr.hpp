@@ -23,6 +23,8 @@ struct ExponentialLRRule {
     void check() const { require_option(options.gamma >= 0.0, name, "gamma", options.gamma, "0 or more"); }
     [[nodiscard]] Dict pack() const { return {{"gamma", options.gamma}}; }
     void unpack(const Dict& saved) { take(saved, "gamma", options.gamma); }
+    /// Of an added group: this rule goes from rate to rate.
+    static constexpr bool needs_base_lr(const ScheduleState& /*state*/) { return false; }
     [[nodiscard]] double next(double lr, double /*base_lr*/, const ScheduleState& state) const {
         return state.is_initial ? lr : lr * options.gamma;
     }

@@ -7,10 +7,12 @@
 
 #include <concepts>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace lit {
@@ -54,6 +56,13 @@ struct OptimizerAccess {
     static std::string group_name(const O& o, std::size_t group) { return std::string(o.group_name(group)); }
     static std::span<const at::Tensor> parameters_of(const O& o, std::size_t group) {
         return o.parameters(group);
+    }
+    static void add_param_group(O& o, std::vector<at::Tensor> params, std::optional<double> lr) {
+        static_assert(
+            requires { o.add_param_group(std::move(params), lr); },
+            "lit: this optimizer takes no further parameters. Expected a member add_param_group(std::vector<at::Tensor> "
+            "params, std::optional<double> lr).");
+        o.add_param_group(std::move(params), lr);
     }
     static std::string optimizer_name(const O& o) { return std::string(o.name()); }
     static Value optimizer_state(const O& o) { return o.state_dict(); }
@@ -119,6 +128,15 @@ template <OptimizerPolicy O>
         all.insert(all.end(), some.begin(), some.end());
     }
     return all;
+}
+
+/// One more parameter group, also while training: with the settings that the optimizer was made with, but for `lr`.
+///
+/// Errors  ConfigError for a parameter that is in a group, or that the optimizer's constructor would refuse.
+/// Source  `torch.optim.Optimizer.add_param_group({"params": params, "lr": lr})`.
+template <OptimizerPolicy O>
+void add_param_group(O& optimizer, std::vector<at::Tensor> params, std::optional<double> lr = std::nullopt) {
+    OptimizerAccess<O>::add_param_group(optimizer, std::move(params), lr);
 }
 
 /// The name of the class as Python prints it.

@@ -7,10 +7,12 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace lit {
 
@@ -56,6 +58,9 @@ class OptimizerVariant {
     }
     [[nodiscard]] std::span<const at::Tensor> parameters(std::size_t group) const {
         return std::visit([=](const auto& o) { return lit::parameters_of(o, group); }, chosen_);
+    }
+    void add_param_group(std::vector<at::Tensor> params, std::optional<double> lr) {
+        std::visit([&](auto& o) { lit::add_param_group(o, std::move(params), lr); }, chosen_);
     }
     [[nodiscard]] std::string name() const {
         return std::visit([](const auto& o) { return lit::optimizer_name(o); }, chosen_);

@@ -55,7 +55,7 @@ class ReduceLROnPlateau {
     }
 
     void step(auto& optimizer, double metric) {
-        if (min_lrs_.size() != group_count(optimizer)) {
+        if (min_lrs_.size() > group_count(optimizer) || (min_lrs_.empty() && group_count(optimizer) != 0)) {
             throw ConfigError("ReduceLROnPlateau: the optimizer has " +
                               std::to_string(group_count(optimizer)) +
                               " parameter groups, the schedule was made for " +
@@ -126,7 +126,8 @@ class ReduceLROnPlateau {
         detail::take(saved, "cooldown_counter", loaded.cooldown_counter_);
         detail::take(saved, "num_bad_epochs", loaded.num_bad_epochs_);
         loaded.check();
-        if (!min_lrs_.empty() && loaded.min_lrs_.size() != min_lrs_.size()) {
+        // More of them than at the begin: groups were added while training.
+        if (loaded.min_lrs_.size() < min_lrs_.size()) {
             throw CheckpointError("ReduceLROnPlateau: the file has " +
                                   std::to_string(loaded.min_lrs_.size()) + " min_lrs, the optimizer " +
                                   std::to_string(min_lrs_.size()) + " parameter groups.");
@@ -151,6 +152,9 @@ class ReduceLROnPlateau {
                                                              : value > best_ + options_.threshold;
     }
     void lower(auto& optimizer) {
+        if (min_lrs_.size() != group_count(optimizer)) {  // groups were added while training
+            min_lrs_.assign(group_count(optimizer), options_.min_lr);
+        }
         for (std::size_t group = 0; group < min_lrs_.size(); ++group) {
             const double before = learning_rate(optimizer, group);
             const double after = std::max(before * options_.factor, min_lrs_[group]);

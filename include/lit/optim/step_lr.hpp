@@ -31,6 +31,8 @@ struct StepLRRule {
         take(saved, "step_size", options.step_size);
         take(saved, "gamma", options.gamma);
     }
+    /// Of an added group: this rule goes from rate to rate.
+    static constexpr bool needs_base_lr(const ScheduleState& /*state*/) { return false; }
     [[nodiscard]] double next(double lr, double /*base_lr*/, const ScheduleState& state) const {
         return state.last_epoch == 0 || state.last_epoch % options.step_size != 0 ? lr : lr * options.gamma;
     }

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
 #include <sstream>
 #include <string>
@@ -70,6 +71,23 @@ struct OptimizerAccess<O> {
     static std::string group_name(const O& /*o*/, std::size_t /*group*/) { return {}; }
     static std::span<const at::Tensor> parameters_of(const O& o, std::size_t group) {
         return o.param_groups().at(group).params();
+    }
+    static void add_param_group(O& o, std::vector<at::Tensor> params, std::optional<double> lr) {
+        for (const at::Tensor& param : params) {
+            for (const auto& group : o.param_groups()) {
+                for (const at::Tensor& known : group.params()) {
+                    if (known.is_same(param)) {
+                        throw ConfigError(optimizer_name(o) +
+                                          ": a parameter was given before. A parameter belongs to one group, once.");
+                    }
+                }
+            }
+        }
+        auto options = o.defaults().clone();
+        if (lr) {
+            options->set_lr(*lr);
+        }
+        o.add_param_group(torch::optim::OptimizerParamGroup(std::move(params), std::move(options)));
     }
     static std::string optimizer_name(const O& /*o*/) {
         const std::string full = c10::demangle(typeid(O).name());

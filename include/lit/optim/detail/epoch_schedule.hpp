@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,6 +48,9 @@ struct ScheduleState {
 /// `pack_last(dict, state)` if Python's `state_dict` appends more,
 /// and `unpack(dict)`. The rates follow Python's recursive
 /// arithmetic, operation by operation, so that they stay bit-equal.
+///
+/// A group that is added while training has no base rate, as in Python. It takes part in those steps for which the rule
+/// says `needs_base_lr(state)` = false; in another step, and with a rule that does not say, it is an error.
 template <class Rule>
 class EpochSchedule {
  public:
@@ -65,17 +69,14 @@ class EpochSchedule {
 
     void step(auto& optimizer) {
         const std::size_t groups = group_count(optimizer);
-        if (groups != state_.base_lrs.size()) {
-            throw ConfigError(std::string(Rule::name) + ": the optimizer has " + std::to_string(groups) +
-                              " parameter groups, the schedule was made for " +
-                              std::to_string(state_.base_lrs.size()) +
-                              ". Call initialize(optimizer) once before.");
-        }
         ++state_.step_count;
         ++state_.last_epoch;
+        check_groups(groups);
         state_.last_lr.resize(groups);
         for (std::size_t group = 0; group < groups; ++group) {
-            const double lr = rule_.next(learning_rate(optimizer, group), state_.base_lrs[group], state_);
+            const double base = group < state_.base_lrs.size() ? state_.base_lrs[group]
+                                                               : std::numeric_limits<double>::quiet_NaN();
+            const double lr = rule_.next(learning_rate(optimizer, group), base, state_);
             set_learning_rate(optimizer, group, lr);
             state_.last_lr[group] = lr;
         }
@@ -120,6 +121,30 @@ class EpochSchedule {
     }
 
  private:
+    void check_groups(std::size_t groups) const {
+        const std::size_t known = state_.base_lrs.size();
+        if (groups == known) {
+            return;
+        }
+        const std::string found = std::string(Rule::name) + ": the optimizer has " + std::to_string(groups) +
+                                  " parameter groups, the schedule was made for " + std::to_string(known) + ". ";
+        if (groups < known || known == 0) {
+            throw ConfigError(found + "Call initialize(optimizer) once before.");
+        }
+        bool follows = false;
+        if constexpr (requires { Rule::needs_base_lr(state_); }) {
+            follows = !Rule::needs_base_lr(state_);
+        } else if constexpr (requires { rule_.needs_base_lr(state_); }) {
+            follows = !rule_.needs_base_lr(state_);
+        }
+        if (!follows) {
+            throw ConfigError(found +
+                              "It starts from the rates at the begin, which an added group does not have. Where groups "
+                              "are added while training, use a schedule that goes from rate to rate: StepLR, "
+                              "ExponentialLR, LinearLR, ConstantLR.");
+        }
+    }
+
     Rule rule_;
     ScheduleState state_;
 };

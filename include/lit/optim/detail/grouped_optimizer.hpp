@@ -43,14 +43,16 @@ class GroupedOptimizer {
             throw ConfigError(who() +
                               ": the parameter list is empty. Create the layers before the optimizer.");
         }
-        add_group(Group{.params = std::move(parameters), .options = options, .name = {}});
+        defaults_ = options;
+        add_param_group(Group{.params = std::move(parameters), .options = options, .name = {}});
     }
     explicit GroupedOptimizer(std::vector<Group> groups) {
         if (groups.empty()) {
             throw ConfigError(who() + ": the list of parameter groups is empty.");
         }
+        defaults_ = groups.front().options;
         for (Group& group : groups) {
-            add_group(std::move(group));
+            add_param_group(std::move(group));
         }
     }
     GroupedOptimizer(const GroupedOptimizer&) = delete;  // a copy would share the state and step it twice
@@ -81,6 +83,43 @@ class GroupedOptimizer {
                 }
             }
         }
+    }
+
+    /// One more group, also while training.
+    ///
+    /// Errors  ConfigError for what the constructor refuses, and for a parameter that is in a group; nothing is changed.
+    void add_param_group(Group group) {
+        std::unordered_set<const void*> fresh;
+        for (std::size_t i = 0; i < group.params.size(); ++i) {
+            const at::Tensor& param = group.params[i];
+            const std::string which =
+                who() + ": parameter " + std::to_string(i) + " of group " + std::to_string(groups_.size());
+            if (!param.defined()) {
+                throw ConfigError(which +
+                                  " is undefined. Hand over the module's parameters after it is built.");
+            }
+            if (!param.is_leaf() && !param.retains_grad()) {
+                throw ConfigError(which + " is the result of an operation, expected a leaf tensor.");
+            }
+            if (param.is_complex()) {
+                throw ConfigError(which +
+                                  " is complex, expected a real tensor. Optimize its at::view_as_real.");
+            }
+            if (seen_.contains(param.unsafeGetTensorImpl()) || !fresh.insert(param.unsafeGetTensorImpl()).second) {
+                throw ConfigError(which + " was given before. A parameter belongs to one group, once.");
+            }
+        }
+        Algorithm::check(group.options);
+        GroupState<Algorithm> state(std::move(group));
+        state.check_layout(state.options);
+        groups_.push_back(std::move(state));
+        seen_.merge(fresh);
+    }
+    /// With the settings that the optimizer was made with (the first group's, where groups were given), but for `lr`.
+    void add_param_group(std::vector<at::Tensor> params, std::optional<double> lr = std::nullopt) {
+        Options options = defaults_;
+        options.lr = lr.value_or(options.lr);
+        add_param_group(Group{.params = std::move(params), .options = options, .name = {}});
     }
 
     [[nodiscard]] std::size_t group_count() const { return groups_.size(); }
@@ -167,33 +206,7 @@ class GroupedOptimizer {
  private:
     static std::string who() { return std::string(Algorithm::name); }
 
-    void add_group(Group&& group) {
-        const std::string where = who() + ": parameter ";
-        for (std::size_t i = 0; i < group.params.size(); ++i) {
-            const at::Tensor& param = group.params[i];
-            const std::string which =
-                where + std::to_string(i) + " of group " + std::to_string(groups_.size());
-            if (!param.defined()) {
-                throw ConfigError(which +
-                                  " is undefined. Hand over the module's parameters after it is built.");
-            }
-            if (!param.is_leaf() && !param.retains_grad()) {
-                throw ConfigError(which + " is the result of an operation, expected a leaf tensor.");
-            }
-            if (param.is_complex()) {
-                throw ConfigError(which +
-                                  " is complex, expected a real tensor. Optimize its at::view_as_real.");
-            }
-            if (!seen_.insert(param.unsafeGetTensorImpl()).second) {
-                throw ConfigError(which + " was given before. A parameter belongs to one group, once.");
-            }
-        }
-        Algorithm::check(group.options);
-        GroupState<Algorithm> state(std::move(group));
-        state.check_layout(state.options);
-        groups_.push_back(std::move(state));
-    }
-
+    Options defaults_;
     std::vector<GroupState<Algorithm>> groups_;
     std::unordered_set<const void*> seen_;
 };
