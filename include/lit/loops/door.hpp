@@ -7,6 +7,7 @@
 #include <lit/loops/batches.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/evaluation_loop.hpp>
+#include <lit/loops/mistakes.hpp>
 #include <lit/loops/optimization.hpp>
 #include <lit/loops/run.hpp>
 #include <lit/loops/signatures.hpp>
@@ -39,9 +40,12 @@ consteval Mistake check_transfer_hooks() {
     using Before = Signature<hooks::on_before_batch_transfer, Batch, I>;
     using Transfer = Signature<hooks::transfer_batch_to_device, Batch, const at::Device, I>;
     using After = Signature<hooks::on_after_batch_transfer, Batch, I>;
+    constexpr bool returns = transfer_hooks_return<Run, Request>();
     constexpr bool before = someone_transfers<hooks::on_before_batch_transfer, Run>;
     constexpr bool transfer = someone_transfers<hooks::transfer_batch_to_device, Run>;
-    if constexpr (before) {
+    if constexpr (!returns) {
+        return {Culprit::said};
+    } else if constexpr (before) {
         return check_signatures<Run, Before>() | check_data_signatures<Run, Before>();
     } else if constexpr (transfer) {
         return check_signatures<Run, Transfer>() | check_data_signatures<Run, Transfer>();
@@ -112,8 +116,8 @@ inline constexpr bool optimizers_callable = requires(Module& module) {
 
 template <class T>
 struct IsOptimizer : std::bool_constant<OptimizerPolicy<OptimizerFor<T>>> {};
-template <class O, class S>
-struct IsOptimizer<OptimizerConfig<O, S>> : IsOptimizer<O> {};
+template <class O, class S, class Monitor>
+struct IsOptimizer<OptimizerConfig<O, S, Monitor>> : IsOptimizer<O> {};
 template <class... T>
 struct IsOptimizer<std::tuple<T...>> : std::conjunction<IsOptimizer<T>...> {};
 template <class A, class B>
@@ -216,8 +220,13 @@ consteval Mistake check_training_step() {
         using Batch = const batch_of<Run, TrainRequest>;
         constexpr Mistake step = check_signatures<Run, Signature<hooks::training_step, Batch, I>,
                                                   Signature<hooks::on_train_batch_start, Batch, I>>();
-        if constexpr (step.made()) {
+        if constexpr (step.culprit == Culprit::module && step.hook == Hook::training_step) {
+            return takes_no_optimizer_idx<Run, Batch>() ? step : Mistake{Culprit::said};
+        } else if constexpr (step.made()) {
             return step;
+        } else if constexpr (!callbacks_return_nothing<Run, Batch>(
+                                 std::type_identity<typename Run::components_type>{})) {
+            return {Culprit::said};
         } else {
             using Returned = std::remove_cvref_t<returned_of<hooks::training_step, Run, Batch, I>>;
             return check_signatures<Run, Signature<hooks::on_train_batch_end,
@@ -240,7 +249,7 @@ void use_training_step(Run& run, Module& module, Batch& batch, std::int64_t& bat
 }
 
 template <class Run>
-consteval Mistake check_fit() {
+consteval Mistake check_fit_types() {
     using M = typename Run::module_type;
     using Source = typename Run::source_type;
     using Configured = typename Run::configured_type;
@@ -281,6 +290,8 @@ consteval Mistake check_fit() {
         if constexpr (!step.made()) {
             using Batch = const batch_of<Run, TrainRequest>;
             if constexpr (automatic_optimization<M>) {
+                static_assert(check_returned_loss<
+                              std::remove_cvref_t<returned_of<hooks::training_step, Run, Batch, I>>>());
                 static_assert(
                     ReturnsLoss<std::remove_cvref_t<returned_of<hooks::training_step, Run, Batch, I>>>,
                     "lit: training_step has to return the loss in automatic optimization: an at::Tensor, an "
@@ -294,7 +305,7 @@ consteval Mistake check_fit() {
                               "(lit::Next::skip_epoch ends the epoch).");
             }
         }
-        return step | check_optimizers<Run>() |
+        return step | check_optimizers<Run>() | check_scheduler_hooks<Run>() |
                check_signatures<
                    Run, Signature<hooks::on_fit_start>, Signature<hooks::on_fit_end>,
                    Signature<hooks::on_sanity_check_start>, Signature<hooks::on_sanity_check_end>,
@@ -307,8 +318,19 @@ consteval Mistake check_fit() {
     }
 }
 
+template <class Run>
+consteval Mistake check_fit() {
+    if constexpr (!hooks_are_named_rightly<Run>() ||
+                  !components_suit_optimization<typename Run::module_type>(
+                      std::type_identity<typename Run::components_type>{})) {
+        return {Culprit::said};
+    } else {
+        return check_fit_types<Run>();
+    }
+}
+
 template <class Run, class Kind>
-consteval Mistake check_evaluation() {
+consteval Mistake check_evaluation_types() {
     using I = std::int64_t;
     constexpr bool has_step = has_step_for<typename Kind::step, Run, typename Kind::request, I, I>;
     if constexpr (std::same_as<Kind, Validation>) {
@@ -331,8 +353,17 @@ consteval Mistake check_evaluation() {
     }
 }
 
+template <class Run, class Kind>
+consteval Mistake check_evaluation() {
+    if constexpr (hooks_are_named_rightly<Run>()) {
+        return check_evaluation_types<Run, Kind>();
+    } else {
+        return {Culprit::said};
+    }
+}
+
 template <class Run>
-consteval Mistake check_predict() {
+consteval Mistake check_predict_types() {
     using I = std::int64_t;
     constexpr bool has_step = has_step_for<hooks::predict_step, Run, PredictRequest, I, I>;
     static_assert(
@@ -359,6 +390,15 @@ consteval Mistake check_predict() {
                                 Signature<hooks::on_predict_epoch_end>,
                                 Signature<hooks::on_predict_model_eval>>() |
                check_common_hooks<Run>();
+    }
+}
+
+template <class Run>
+consteval Mistake check_predict() {
+    if constexpr (hooks_are_named_rightly<Run>()) {
+        return check_predict_types<Run>();
+    } else {
+        return {Culprit::said};
     }
 }
 

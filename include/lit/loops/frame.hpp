@@ -9,6 +9,7 @@
 #include <lit/core/reflection.hpp>
 #include <lit/loops/checkpoint_connector.hpp>
 #include <lit/loops/dispatch.hpp>
+#include <lit/loops/mistakes.hpp>
 #include <lit/loops/run_options.hpp>
 #include <lit/loops/run_scopes.hpp>
 
@@ -37,6 +38,9 @@ class Frame {
         const DeterminismScope determinism(run_.options());
         try {
             state.results = nullptr;
+            if constexpr (Fitting) {
+                check_manual_optimization(run_);
+            }
             run_.connect_ranks();
             prepare_data();
             start_loggers();

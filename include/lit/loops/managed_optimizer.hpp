@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/module/module.hpp>
 #include <lit/optim/optimizer.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -23,7 +24,12 @@ class ManagedOptimizer {
     ManagedOptimizer(Run& run, Optimizer& optimizer) : run_(&run), optimizer_(&optimizer) {}
 
     /// Manual optimization: one step. Counts as a global step.
-    void step() { run_->manual_step(*optimizer_); }
+    void step() {
+        static_assert(!automatic_optimization<typename Run::module_type>,
+                      "lit: an optimizer is stepped by hand in automatic optimization, which steps it too. Write static "
+                      "constexpr bool automatic_optimization = false; in the module, or leave the step to the trainer.");
+        run_->manual_step(*optimizer_);
+    }
     void zero_grad(bool set_to_none = true) { optimizer_->zero_grad(set_to_none); }
     [[nodiscard]] Optimizer& optimizer() { return *optimizer_; }
 

@@ -21,23 +21,43 @@
 
 namespace lit {
 
+namespace detail {
+
+/// Stands for the monitor of a scheduler that needs one and was given none.
+struct NoMonitor {
+    [[nodiscard]] static constexpr bool empty() { return true; }
+    operator std::string() const { return {}; }  // NOLINT: an empty name
+};
+/// Known by its type to need a monitor, and has none of its own.
+template <class Scheduler>
+inline constexpr bool needs_monitor = NeedsMetric<Scheduler>;
+template <class Scheduler>
+using monitor_t = std::conditional_t<needs_monitor<Scheduler>, NoMonitor, std::string>;
+
+}  // namespace detail
+
 /// A scheduler and when it steps:
 /// `lit::LRSchedulerConfig{.scheduler = lit::StepLR{...}, .interval = lit::Interval::step}`.
 ///
 /// `scheduler` may be a scheduler, a `std::variant` of schedulers, or a `std::optional` of either.
-/// Errors  ConfigError when the run is set up: frequency < 1; a scheduler that needs a metric without a
-///         monitor.
+/// Errors  ReduceLROnPlateau without a monitor does not compile, but for a module that optimizes by hand; ConfigError when the run is set up: frequency < 1; a
+///         variant that holds a scheduler which needs a metric, without a monitor.
 /// Source  Lightning's lr_scheduler dictionary, same defaults; `reduce_on_plateau` follows from the
 ///         scheduler's type.
-template <class Scheduler>
+template <class Scheduler, class Monitor = detail::monitor_t<Scheduler>>
 struct LRSchedulerConfig {
     Scheduler scheduler;
     Interval interval = Interval::epoch;
     std::int64_t frequency = 1;  ///< in batches of the epoch, or in epochs
-    std::string monitor{};       ///< the logged value that the scheduler steps by
+    Monitor monitor{};           ///< a text: the logged value that the scheduler steps by
     bool strict = true;          ///< false: a monitor that is missing is a warning, and the step is left out
     std::string name{};          ///< under which LearningRateMonitor logs it
 };
+
+namespace detail {
+template <class S>
+inline constexpr bool needs_monitor<LRSchedulerConfig<S, NoMonitor>> = true;
+}  // namespace detail
 
 /// An optimizer and its schedule, as `configure_optimizers()` returns it:
 /// `lit::OptimizerConfig{.optimizer = lit::AdamW{parameters()}, .lr_scheduler = lit::StepLR{{.step_size = 9}}}`.
@@ -45,11 +65,11 @@ struct LRSchedulerConfig {
 /// `optimizer` may be a `std::variant`; `lr_scheduler` a scheduler, an LRSchedulerConfig, a `std::variant` or
 /// `std::optional` of them, or a tuple or vector of several.
 /// `monitor` serves the schedulers that name none themselves.
-template <class Optimizer, class Scheduler = NoScheduler>
+template <class Optimizer, class Scheduler = NoScheduler, class Monitor = detail::monitor_t<Scheduler>>
 struct OptimizerConfig {
     Optimizer optimizer;
     Scheduler lr_scheduler{};
-    std::string monitor{};
+    Monitor monitor{};
 };
 
 namespace detail {
@@ -82,18 +102,19 @@ struct SlotsOf {
         "step(optimizer, metric), state_dict(), load_state_dict(value) and last_lr().");
     using Slot = SchedulerSlot<typename SchedulerOf<S>::type>;
     static auto make(S&& scheduler, const std::string& monitor) {
-        return SlotsOf<LRSchedulerConfig<S>>::make({.scheduler = std::move(scheduler), .monitor = monitor},
-                                                   monitor);
+        return SlotsOf<LRSchedulerConfig<S, std::string>>::make(
+            {.scheduler = std::move(scheduler), .monitor = monitor}, monitor);
     }
 };
-template <class S>
-struct SlotsOf<LRSchedulerConfig<S>> {
+template <class S, class Monitor>
+struct SlotsOf<LRSchedulerConfig<S, Monitor>> {
     using Slot = typename SlotsOf<S>::Slot;
-    static auto make(LRSchedulerConfig<S>&& config, const std::string& monitor) {
+    static auto make(LRSchedulerConfig<S, Monitor>&& config, const std::string& monitor) {
+        std::string own(std::move(config.monitor));
         return std::tuple<Slot>(Slot{typename SchedulerOf<S>::type(std::move(config.scheduler)),
                                      config.interval, config.frequency,
-                                     config.monitor.empty() ? monitor : std::move(config.monitor),
-                                     config.strict, std::move(config.name)});
+                                     own.empty() ? monitor : std::move(own), config.strict,
+                                     std::move(config.name)});
     }
 };
 template <>
@@ -111,16 +132,17 @@ struct SlotsOf<std::optional<S>> {
         return std::tuple<std::optional<Slot>>(std::move(slot));
     }
 };
-template <class S>
-struct SlotsOf<LRSchedulerConfig<std::optional<S>>> {
-    static auto make(LRSchedulerConfig<std::optional<S>>&& config, const std::string& monitor) {
-        std::optional<LRSchedulerConfig<S>> inner;
+template <class S, class Monitor>
+struct SlotsOf<LRSchedulerConfig<std::optional<S>, Monitor>> {
+    static auto make(LRSchedulerConfig<std::optional<S>, Monitor>&& config, const std::string& monitor) {
+        using Inner = LRSchedulerConfig<S, std::string>;
+        std::optional<Inner> inner;
         if (config.scheduler) {
-            inner.emplace(LRSchedulerConfig<S>{std::move(*config.scheduler), config.interval,
-                                               config.frequency, std::move(config.monitor), config.strict,
-                                               std::move(config.name)});
+            inner.emplace(Inner{std::move(*config.scheduler), config.interval, config.frequency,
+                                std::string(std::move(config.monitor)), config.strict,
+                                std::move(config.name)});
         }
-        return SlotsOf<std::optional<LRSchedulerConfig<S>>>::make(std::move(inner), monitor);
+        return SlotsOf<std::optional<Inner>>::make(std::move(inner), monitor);
     }
 };
 template <class S>
@@ -160,10 +182,10 @@ struct EntryOf {
         return ConfiguredEntry<OptimizerFor<T>, std::tuple<>>{OptimizerFor<T>(std::move(optimizer)), {}};
     }
 };
-template <class O, class S>
-struct EntryOf<OptimizerConfig<O, S>> {
-    static auto make(OptimizerConfig<O, S>&& config) {
-        auto slots = SlotsOf<S>::make(std::move(config.lr_scheduler), config.monitor);
+template <class O, class S, class Monitor>
+struct EntryOf<OptimizerConfig<O, S, Monitor>> {
+    static auto make(OptimizerConfig<O, S, Monitor>&& config) {
+        auto slots = SlotsOf<S>::make(std::move(config.lr_scheduler), std::string(std::move(config.monitor)));
         return ConfiguredEntry<OptimizerFor<O>, decltype(slots)>{OptimizerFor<O>(std::move(config.optimizer)),
                                                                  std::move(slots)};
     }

@@ -37,6 +37,12 @@ concept ExplainsErrors = requires(S& s, const std::exception& error) { s.explain
 template <class S>
 concept PreparesEvaluation = requires(S& s) { s.before_evaluation(); };
 
+/// Optional: `template <class Precision> static constexpr bool can_compute_in = ...;` where not every precision is possible.
+template <class S, class Precision>
+concept LimitsPrecision = requires { { S::template can_compute_in<Precision> } -> std::convertible_to<bool>; };
+template <class S, class Precision>
+concept ComputesIn = !LimitsPrecision<S, Precision> || static_cast<bool>(S::template can_compute_in<Precision>);
+
 /// Where a run computes, and with whom.
 ///
 /// setup_environment()        once per process, before anything else: chooses the device, meets the other ranks.
@@ -48,6 +54,7 @@ concept PreparesEvaluation = requires(S& s) { s.before_evaluation(); };
 /// before_backward(loss, sync) after the step, before the gradients are computed.
 /// teardown(module)           after the run; the module is on the CPU again.
 /// explain(error)             optional: throws what an error of the backward pass means, or returns.
+/// can_compute_in<Precision>  optional: false for a precision that does not compile with it.
 /// before_evaluation()        optional: before validation, test and the like begin.
 /// Errors  ConfigError for a device that is not there; DistributedError when a rank is missing.
 /// Models  SingleDevice, DDP.

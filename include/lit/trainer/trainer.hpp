@@ -171,6 +171,7 @@ class Trainer {
     template <class TheseParts, class Module, class Source>
     static FitResult fit_from(TheseParts& parts, Module& module, Source& source, const RunOptions& run_options) {
         using ThisRun = Run<TheseParts, Module, Source>;
+        static_assert(detail::check_module_argument<Module>());
         static_assert(ModulePolicy<Module>,
                       "lit: fit takes a module derived from lit::Module. Write struct Net : lit::Module<Net> { ... };");
         static_assert(detail::check_returned_optimizers<Module>());
