@@ -36,6 +36,44 @@ struct DataLoaderOptions {
 /// No sampler of one's own: `shuffle` decides.
 struct DefaultSampler {};
 
+namespace detail {
+
+// Stand for what was given to a DataLoader and is no dataset, or are no options, so that the class can say so.
+template <class Given>
+struct NotADataset : NoDataset {};
+template <class Dataset, class Given>
+struct NotOptions : NoDataset {};
+
+template <class Given>
+concept GivesSingleSamples = requires(Given& given) { given.get(0); } && !GathersBatches<Given>;
+
+template <class Dataset>
+struct DatasetCheck {
+    static constexpr bool done = true;
+};
+template <class Given>
+struct DatasetCheck<NotADataset<Given>> {
+    static_assert(!GivesSingleSamples<Given>,
+                  "lit: DataLoader: this dataset gives one sample at a time, get(index). Write get_batch(lit::Indices) const, "
+                  "which gathers a whole batch; a dataset of LibTorch's goes into torch::data::make_data_loader.");
+    static_assert(GivesSingleSamples<Given> || GathersBatches<Given>,
+                  "lit: DataLoader: this dataset has no get_batch(lit::Indices) const that returns a batch. Several threads "
+                  "call it at once, hence const.");
+    static_assert(GivesSingleSamples<Given> || !GathersBatches<Given> || KnowsItsSize<Given>,
+                  "lit: DataLoader: this dataset has no size() const that tells how many samples it has. What has no size "
+                  "needs no DataLoader: any class with begin() and end() that yields batches is a loader.");
+    static constexpr bool done = true;
+};
+template <class Dataset, class Given>
+struct DatasetCheck<NotOptions<Dataset, Given>> {
+    static_assert(std::same_as<Given, DataLoaderOptions>,
+                  "lit: DataLoader: its settings have names. Write lit::DataLoader{dataset, {.batch_size = 32, .shuffle = "
+                  "true}}; a sampler stands between the dataset and the settings.");
+    static constexpr bool done = true;
+};
+
+}  // namespace detail
+
 /// Goes through a dataset in batches; each `begin()` is one epoch.
 ///
 /// Order   the same for every number of workers. Shuffled with a seed: that of `RandomSampler`, a function of
@@ -56,6 +94,8 @@ struct DefaultSampler {};
 template <DatasetPolicy Dataset, class Sampler = DefaultSampler>
     requires SamplerPolicy<Sampler> || std::same_as<Sampler, DefaultSampler>
 class DataLoader {
+    static_assert(detail::DatasetCheck<Dataset>::done);
+
  public:
     using batch_type = dataset_batch_t<Dataset>;
 
@@ -237,5 +277,16 @@ class DataLoader {
     std::int64_t epoch_ = 0;
     std::int64_t first_batch_ = 0;
 };
+
+// What is no dataset, or no options, ends in a message.
+template <class Given>
+    requires(!DatasetPolicy<Given>)
+DataLoader(Given, DataLoaderOptions = {}) -> DataLoader<detail::NotADataset<Given>>;
+template <class Given, class Sampler>
+    requires(!DatasetPolicy<Given>)
+DataLoader(Given, Sampler, DataLoaderOptions) -> DataLoader<detail::NotADataset<Given>>;
+template <DatasetPolicy Dataset, class Given>
+    requires(!std::same_as<Given, DataLoaderOptions>)
+DataLoader(Dataset, Given) -> DataLoader<detail::NotOptions<Dataset, Given>>;
 
 }  // namespace lit

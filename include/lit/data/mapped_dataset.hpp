@@ -44,6 +44,11 @@ template <DatasetPolicy Dataset, class Function>
                   "lit: the function given to mapped(dataset, function) must be callable on the dataset's "
                   "batch without "
                   "changing itself: [](lit::Example batch) { ...; return batch; }, not mutable.");
+    if constexpr (std::invocable<const Function&, dataset_batch_t<Dataset>>) {
+        static_assert(!std::is_void_v<std::invoke_result_t<const Function&, dataset_batch_t<Dataset>>>,
+                      "lit: the function given to mapped(dataset, function) returns nothing. Take the batch by value, "
+                      "change it, and return it: [](lit::Example batch) { ...; return batch; }.");
+    }
     return Mapped<Dataset, Function>(std::move(dataset), std::move(function));
 }
 
