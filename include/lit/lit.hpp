@@ -13,6 +13,7 @@
 #include <lit/callbacks/model_checkpoint.hpp>
 #include <lit/callbacks/model_summary.hpp>
 #include <lit/callbacks/progress_bar.hpp>
+#include <lit/callbacks/stop_file.hpp>
 #include <lit/callbacks/timer.hpp>
 #include <lit/checkpoint/file.hpp>
 #include <lit/checkpoint/load_from_checkpoint.hpp>
