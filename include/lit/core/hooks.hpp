@@ -142,6 +142,16 @@ namespace hooks {
         static decltype(auto) call(T& target, Args&&... args) {                                                        \
             return target.NAME(static_cast<Args&&>(args)...);                                                          \
         }                                                                                                              \
+        /* A member of that name that calls the closure, where that can be called. */                                 \
+        template <class Closure>                                                                                       \
+        struct Member {                                                                                                \
+            [[no_unique_address]] Closure closure;                                                                     \
+            template <class... Args>                                                                                   \
+                requires requires(Closure& c, Args&&... args) { c(static_cast<Args&&>(args)...); }                     \
+            decltype(auto) NAME(Args&&... args) {                                                                      \
+                return closure(static_cast<Args&&>(args)...);                                                          \
+            }                                                                                                          \
+        };                                                                                                             \
         template <bool Callable>                                                                                       \
         static constexpr void check_module() {                                                                         \
             static_assert(Callable, "lit: this module has a member " #NAME " that cannot be called as " #NAME MODULE   \

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: lit: this LambdaCallback was given two closures for one hook
+#include <lit/callbacks/lambda_callback.hpp>
+
+int main() {
+#ifdef LIT_GOOD
+    lit::LambdaCallback callback{lit::hook<"on_train_start">([] {}), lit::hook<"on_train_end">([] {})};
+#else
+    lit::LambdaCallback callback{lit::hook<"on_train_start">([] {}), lit::hook<"on_train_start">([] {})};
+#endif
+    static_cast<void>(callback);
+}
