@@ -321,7 +321,7 @@ consteval Mistake check_fit_types() {
 template <class Run>
 consteval Mistake check_fit() {
     if constexpr (!hooks_are_named_rightly<Run>() ||
-                  !components_suit_optimization<typename Run::module_type>(
+                  !components_suit_optimization<Run>(
                       std::type_identity<typename Run::components_type>{})) {
         return {Culprit::said};
     } else {

@@ -24,8 +24,8 @@
 #include <utility>
 #include <vector>
 
-/// Mistakes that are no matter of a hook's arguments: a wrong name, nothing returned, parts that do not go together.
-/// Each function says in an assertion what is wrong, and answers whether nothing is.
+/// Mistakes that are no matter of a hook's arguments: a wrong name, nothing returned, parts that do not go
+/// together. Each function says in an assertion what is wrong, and answers whether nothing is.
 namespace lit::detail {
 
 /// Members of the module and of the data module that are meant as hooks, and are called otherwise.
@@ -42,19 +42,25 @@ consteval bool hooks_are_named_rightly() {
     }
 }
 
-template <class C>
-inline constexpr bool accumulates = AccumulatesGradients<C> || std::same_as<role_t<C>, role::gradient_accumulation>;
+/// Says itself what it needs of a fit.
+template <class C, class Run>
+concept ChecksItself = requires {
+    &C::template check_fit<typename Run::module_type, typename Run::configured_type>;
+};
 /// A component that may be absent is looked at when the run begins: `check_manual_optimization`.
-template <class Module, class... C>
+template <class Run, class... C>
 consteval bool components_suit_optimization(std::type_identity<ComponentTuple<C...>> /*components*/) {
-    constexpr bool clips = (ClipsGradients<C> || ...);
-    constexpr bool adds_up = (accumulates<C> || ...);
+    using Module = typename Run::module_type;
+    constexpr bool clips = ((ClipsGradients<C> && !ChecksItself<C, Run>) || ...);
+    constexpr bool adds_up = ((AccumulatesGradients<C> && !ChecksItself<C, Run>) || ...);
     static_assert(automatic_optimization<Module> || !clips,
-                  "lit: GradientClip has no effect in manual optimization. Leave it out, and call trainer.clip_gradients("
+                  "lit: GradientClip has no effect in manual optimization. Leave it out, and call "
+                  "trainer.clip_gradients("
                   "optimizer, value) before optimizer.step() in training_step.");
-    static_assert(automatic_optimization<Module> || !adds_up,
-                  "lit: gradients are not accumulated by a component in manual optimization. Leave it out, and call "
-                  "optimizer.step() and zero_grad() every so many batches in training_step.");
+    static_assert(
+        automatic_optimization<Module> || !adds_up,
+        "lit: gradients are not accumulated by a component in manual optimization. Leave it out, and call "
+        "optimizer.step() and zero_grad() every so many batches in training_step.");
     return automatic_optimization<Module> || (!clips && !adds_up);
 }
 /// Errors  ConfigError for clipping or accumulation in manual optimization, where only the run knows of it.
@@ -73,7 +79,8 @@ void check_manual_optimization(Run& run) {
             if constexpr (AccumulatesGradients<C>) {
                 if (component.accumulate_grad_batches() != 1) {
                     throw ConfigError(
-                        "GradientAccumulation: it has no effect in manual optimization. Leave it out, and step every so "
+                        "GradientAccumulation: it has no effect in manual optimization. Leave it out, and "
+                        "step every so "
                         "many batches in training_step.");
                 }
             }
@@ -114,12 +121,15 @@ template <class Run, class Request>
 consteval bool transfer_hooks_return() {
     using I = std::int64_t;
     using Loaded = std::remove_cvref_t<loaded_batch_t<typename Run::source_type, Request>>;
-    using Before = typename decltype(after_transfer_hook<hooks::on_before_batch_transfer, Run, Loaded, I>())::type;
-    using Moved = typename decltype(
-        after_transfer_hook<hooks::transfer_batch_to_device, Run, Before, const at::Device, I>())::type;
-    using After = typename decltype(after_transfer_hook<hooks::on_after_batch_transfer, Run, Moved, I>())::type;
+    using Before =
+        typename decltype(after_transfer_hook<hooks::on_before_batch_transfer, Run, Loaded, I>())::type;
+    using Moved = typename decltype(after_transfer_hook<hooks::transfer_batch_to_device, Run, Before,
+                                                        const at::Device, I>())::type;
+    using After =
+        typename decltype(after_transfer_hook<hooks::on_after_batch_transfer, Run, Moved, I>())::type;
     static_assert(!std::is_void_v<After>,
-                  "lit: on_before_batch_transfer, transfer_batch_to_device and on_after_batch_transfer have to return the "
+                  "lit: on_before_batch_transfer, transfer_batch_to_device and on_after_batch_transfer have "
+                  "to return the "
                   "batch, and one of them returns nothing. Write return batch; at its end.");
     return !std::is_void_v<After>;
 }
@@ -132,7 +142,8 @@ consteval bool takes_no_optimizer_idx() {
     constexpr bool takes = hooks::training_step::template accepts<M, Batch&, I&, I&> ||
                            hooks::training_step::template accepts<M, Run&, Batch&, I&, I&>;
     static_assert(!takes,
-                  "lit: training_step takes no optimizer_idx: Lightning 2 removed it. For several optimizers write static "
+                  "lit: training_step takes no optimizer_idx: Lightning 2 removed it. For several optimizers "
+                  "write static "
                   "constexpr bool automatic_optimization = false; and step trainer.optimizers() yourself.");
     return !takes;
 }
@@ -143,10 +154,12 @@ consteval bool check_returned_loss() {
     constexpr bool number = std::is_arithmetic_v<Returned>;
     constexpr bool other = std::is_class_v<Returned> && !ReturnsLoss<Returned>;
     static_assert(!number,
-                  "lit: training_step returned a plain number, which knows no gradients. Return the tensor that the loss "
+                  "lit: training_step returned a plain number, which knows no gradients. Return the tensor "
+                  "that the loss "
                   "is, not its .item().");
     static_assert(!other,
-                  "lit: training_step returned a struct in which no loss is found. Name the member loss: struct Output { "
+                  "lit: training_step returned a struct in which no loss is found. Name the member loss: "
+                  "struct Output { "
                   "at::Tensor loss; ... };");
     return !number && !other;
 }
@@ -160,8 +173,8 @@ consteval bool start_returns_nothing() {
         if constexpr (H::template names<Component>) {
             constexpr Form form = callback_form<H, Component, Arguments, 4>();
             if constexpr (form.found) {
-                using Returned = typename decltype(
-                    returned_by<H, Component, Arguments>(std::make_index_sequence<form.count>{}))::type;
+                using Returned = typename decltype(returned_by<H, Component, Arguments>(
+                    std::make_index_sequence<form.count>{}))::type;
                 return std::is_void_v<Returned>;
             }
         }
@@ -172,7 +185,8 @@ template <class Run, class Batch, class... C>
 consteval bool callbacks_return_nothing(std::type_identity<ComponentTuple<C...>> /*components*/) {
     constexpr bool nothing = (start_returns_nothing<Run, Batch, C>() && ... && true);
     static_assert(nothing,
-                  "lit: on_train_batch_start of a callback returns something, and only the module's answer is heard. Return "
+                  "lit: on_train_batch_start of a callback returns something, and only the module's answer "
+                  "is heard. Return "
                   "nothing; to end the epoch, return lit::Next::skip_epoch from the module's hook.");
     return nothing;
 }
@@ -192,8 +206,9 @@ struct SlotIn<std::vector<Slot>> {
 template <class Run, class Optimizer, class... Held>
 consteval Mistake check_slots_of(std::type_identity<std::tuple<Held...>> /*slots*/) {
     return (Mistake{} | ... |
-            check_signature<Run>(Signature<hooks::lr_scheduler_step, ScheduledStep<typename SlotIn<Held>::type, Optimizer>,
-                                           std::optional<double>>{}));
+            check_signature<Run>(
+                Signature<hooks::lr_scheduler_step, ScheduledStep<typename SlotIn<Held>::type, Optimizer>,
+                          std::optional<double>>{}));
 }
 template <class Run, class Entry>
 consteval Mistake check_schedulers_of() {
@@ -209,7 +224,8 @@ consteval Mistake check_scheduler_hooks() {
         if constexpr (Configured::is_static) {
             return []<std::size_t... N>(std::index_sequence<N...>) {
                 return (Mistake{} | ... | check_schedulers_of<Run, std::tuple_element_t<N, Entries>>());
-            }(std::make_index_sequence<Configured::static_count>{});
+            }
+            (std::make_index_sequence<Configured::static_count>{});
         } else {
             return check_schedulers_of<Run, typename Entries::value_type>();
         }

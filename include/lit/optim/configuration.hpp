@@ -40,8 +40,9 @@ using monitor_t = std::conditional_t<needs_monitor<Scheduler>, NoMonitor, std::s
 /// `lit::LRSchedulerConfig{.scheduler = lit::StepLR{...}, .interval = lit::Interval::step}`.
 ///
 /// `scheduler` may be a scheduler, a `std::variant` of schedulers, or a `std::optional` of either.
-/// Errors  ReduceLROnPlateau without a monitor does not compile, but for a module that optimizes by hand; ConfigError when the run is set up: frequency < 1; a
-///         variant that holds a scheduler which needs a metric, without a monitor.
+/// Errors  ReduceLROnPlateau without a monitor does not compile, but for a module that optimizes by hand;
+///         ConfigError when the run is set up: frequency < 1; a variant that holds a scheduler which needs a
+///         metric, without a monitor.
 /// Source  Lightning's lr_scheduler dictionary, same defaults; `reduce_on_plateau` follows from the
 ///         scheduler's type.
 template <class Scheduler, class Monitor = detail::monitor_t<Scheduler>>

@@ -37,7 +37,8 @@ concept ExplainsErrors = requires(S& s, const std::exception& error) { s.explain
 template <class S>
 concept PreparesEvaluation = requires(S& s) { s.before_evaluation(); };
 
-/// Optional: `template <class Precision> static constexpr bool can_compute_in = ...;` where not every precision is possible.
+/// Optional: `template <class Precision> static constexpr bool can_compute_in = ...;` where not every precision is
+/// possible.
 template <class S, class Precision>
 concept LimitsPrecision = requires { { S::template can_compute_in<Precision> } -> std::convertible_to<bool>; };
 template <class S, class Precision>
