@@ -6,6 +6,7 @@
 // <lit/optim/torch_optimizer.hpp> (LibTorch's own optimizers).
 #include <lit/callbacks/callback.hpp>
 #include <lit/callbacks/early_stopping.hpp>
+#include <lit/callbacks/ema_weight_averaging.hpp>
 #include <lit/callbacks/gradient_accumulation.hpp>
 #include <lit/callbacks/gradient_accumulation_scheduler.hpp>
 #include <lit/callbacks/gradient_clip.hpp>
@@ -16,6 +17,7 @@
 #include <lit/callbacks/progress_bar.hpp>
 #include <lit/callbacks/stop_file.hpp>
 #include <lit/callbacks/timer.hpp>
+#include <lit/callbacks/weight_averaging.hpp>
 #include <lit/checkpoint/file.hpp>
 #include <lit/checkpoint/load_from_checkpoint.hpp>
 #include <lit/core/error.hpp>

@@ -81,16 +81,10 @@ inline Dict module_state_dict(const torch::nn::Module& module) {
     return state;
 }
 
-/// Copies a state dict into a module's own tensors, which keep their dtype and device.
-///
-/// strict  every name must be on both sides; otherwise what is on one side only is left alone and reported.
-/// Shapes  must agree in any case; one element may stand for a tensor without dimensions, as in Python.
-/// Errors  one CheckpointError that lists everything that does not fit; then nothing has been copied.
-/// Source  `torch.nn.Module.load_state_dict`.
-inline LoadReport load_module_state(torch::nn::Module& module, const Dict& state, bool strict = true) {
-    detail::NamedTensors targets;
-    detail::collect_state(module, "", targets);
+namespace detail {
 
+/// Copies a state dict into tensors that go by these names; `what` they are, for the message.
+inline LoadReport load_tensors(const NamedTensors& targets, const Dict& state, bool strict, const std::string& what) {
     std::unordered_map<std::string_view, const Value*> given;
     for (const auto& item : state) {
         given.emplace(item.first.string(), &item.second);
@@ -111,8 +105,8 @@ inline LoadReport load_module_state(torch::nn::Module& module, const Dict& state
         } else if (target.dim() == 0 && source->dim() == 1 && source->size(0) == 1) {
             copies.emplace_back(target, source->select(0, 0));
         } else {
-            misfits.push_back(name + ": found " + detail::sizes_text(*source) + ", expected " +
-                              detail::sizes_text(target));
+            misfits.push_back(name + ": found " + sizes_text(*source) + ", expected " +
+                              sizes_text(target));
         }
     }
     std::unordered_map<std::string_view, bool> known;
@@ -128,15 +122,15 @@ inline LoadReport load_module_state(torch::nn::Module& module, const Dict& state
     const bool names_differ = strict && !(report.missing.empty() && report.unexpected.empty());
     if (names_differ || !misfits.empty()) {
         std::string message =
-            "load: the state does not fit the module " + module.name() + ", nothing was changed.";
+            "load: the state does not fit the " + what + ", nothing was changed.";
         if (strict && !report.missing.empty()) {
-            message += "\n  missing keys: " + detail::listed(report.missing, ", ");
+            message += "\n  missing keys: " + listed(report.missing, ", ");
         }
         if (strict && !report.unexpected.empty()) {
-            message += "\n  unexpected keys: " + detail::listed(report.unexpected, ", ");
+            message += "\n  unexpected keys: " + listed(report.unexpected, ", ");
         }
         if (!misfits.empty()) {
-            message += "\n  shapes that differ:\n    " + detail::listed(misfits, "\n    ");
+            message += "\n  shapes that differ:\n    " + listed(misfits, "\n    ");
         }
         throw CheckpointError(
             message +
@@ -149,6 +143,20 @@ inline LoadReport load_module_state(torch::nn::Module& module, const Dict& state
         target.copy_(source);
     }
     return report;
+}
+
+}  // namespace detail
+
+/// Copies a state dict into a module's own tensors, which keep their dtype and device.
+///
+/// strict  every name must be on both sides; otherwise what is on one side only is left alone and reported.
+/// Shapes  must agree in any case; one element may stand for a tensor without dimensions, as in Python.
+/// Errors  one CheckpointError that lists everything that does not fit; then nothing has been copied.
+/// Source  `torch.nn.Module.load_state_dict`.
+inline LoadReport load_module_state(torch::nn::Module& module, const Dict& state, bool strict = true) {
+    detail::NamedTensors targets;
+    detail::collect_state(module, "", targets);
+    return detail::load_tensors(targets, state, strict, "module " + module.name());
 }
 
 }  // namespace lit

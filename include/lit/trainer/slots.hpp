@@ -37,7 +37,7 @@ inline constexpr bool is_immovable = std::is_class_v<C> && !std::movable<C>;
 
 /// The state's key, where it is a constant of the type; empty where it depends on the settings.
 template <class C>
-consteval std::string_view fixed_state_key() {
+constexpr std::string_view fixed_state_key() {
     if constexpr (requires { typename std::integral_constant<std::size_t, std::string_view(C::state_key()).size()>; }) {
         return C::state_key();
     } else {
