@@ -54,6 +54,12 @@
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/default_trainer.hpp>
 #include <lit/trainer/trainer.hpp>
+#include <lit/tuner/attribute.hpp>
+#include <lit/tuner/batch_size_finder.hpp>
+#include <lit/tuner/batch_size_options.hpp>
+#include <lit/tuner/learning_rate_finder.hpp>
+#include <lit/tuner/lr_find_result.hpp>
+#include <lit/tuner/tuner.hpp>
 
 // The layers and losses that modules are written with.
 #include <torch/nn.h>
