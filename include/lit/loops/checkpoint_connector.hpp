@@ -5,6 +5,7 @@
 #include <lit/checkpoint/file.hpp>
 #include <lit/checkpoint/module_state.hpp>
 #include <lit/checkpoint/schema.hpp>
+#include <lit/core/error.hpp>
 #include <lit/core/hparams.hpp>
 #include <lit/core/reflection.hpp>
 #include <lit/core/seed.hpp>
@@ -126,7 +127,8 @@ class CheckpointConnector {
     }
 
     /// After the optimizers were made: counters, optimizers, schedulers, the generator, what monitors look at.
-    /// Errors  CheckpointError for a file of weights alone, and for another number of optimizers or schedulers.
+    /// Errors  CheckpointError for a file of weights alone, and for another number of optimizers or schedulers;
+    ///         ConfigError when the file has more epochs than `max_epochs`.
     void restore_training(const Dict& checkpoint) {
         if (!checkpoint.contains(checkpoint_key::optimizer_states)) {
             throw CheckpointError("fit: " + run_.ckpt_path().string() +
@@ -134,7 +136,14 @@ class CheckpointConnector {
                                   "load_from_checkpoint and begin a new fit.");
         }
         if (const Value* loops = checkpoint.find(checkpoint_key::loops)) {
-            run_.state().progress = read_loops(loops->dict());
+            const FitProgress progress = read_loops(loops->dict());
+            const std::int64_t max_epochs = run_.options().max_epochs.value_or(-1);
+            if (max_epochs != -1 && progress.epoch.current.completed > max_epochs) {
+                throw ConfigError("fit: " + run_.ckpt_path().string() + " was written after " +
+                                  std::to_string(progress.epoch.current.completed) + " epochs, max_epochs = " +
+                                  std::to_string(max_epochs) + ". Set max_epochs to that or more.");
+            }
+            run_.state().progress = progress;
         }
         restore_list("optimizers", checkpoint.at(checkpoint_key::optimizer_states).items(), [&](auto&& visit) {
             run_.for_each_optimizer(

@@ -174,13 +174,14 @@ class FitLoop {
     /// The next batch of the epoch in which the checkpoint was written.
     std::int64_t resume_epoch() {
         FitProgress& progress = run_.state().progress;
+        const bool in_batch_end = progress.batch.current.completed != progress.batch.current.processed;
         // What was processed is done, also when the file was written in the batch's end hooks.
         progress.batch.total.completed += progress.batch.current.processed - progress.batch.current.completed;
         progress.batch.current.completed = progress.batch.current.processed;
         progress.batch.current.ready = progress.batch.current.started = progress.batch.current.processed;
-        if (!epoch_.should_accumulate()) {
-            // The window was closed before the file was written, its count comes after it.
-            ++progress.batches_that_stepped;
+        if (progress.batch.current.processed > 0) {
+            // The file was written in the batch's end hooks or in a validation: what comes after these is done now.
+            epoch_.finish_batch(progress.batch.current.processed - 1, !in_batch_end, [this] { return can_stop_early(); });
         }
         return progress.batch.current.processed;
     }

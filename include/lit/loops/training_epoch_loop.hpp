@@ -98,6 +98,18 @@ class TrainingEpochLoop {
         });
     }
 
+    /// What comes after a batch's end hooks: the validation that is due, unless it was done, and the count of the window.
+    template <class MayStop>
+    void finish_batch(std::int64_t batch_idx, bool validated, MayStop&& may_stop) {
+        if (!validated && should_validate(batch_idx, may_stop)) {
+            validate();
+        }
+        if (!should_accumulate()) {
+            step_schedulers(run_, Interval::step, batch_idx + 1, true);
+            ++run_.state().progress.batches_that_stepped;
+        }
+    }
+
     /// Whether gradients of the batch in work are only added up.
     [[nodiscard]] bool should_accumulate() const {
         const BatchProgress& progress = run_.state().progress.batch;
@@ -192,14 +204,7 @@ class TrainingEpochLoop {
 
     template <class MayStop>
     void after_batch(std::int64_t batch_idx, MayStop& may_stop) {
-        RunState& state = run_.state();
-        if (should_validate(batch_idx, may_stop)) {
-            validate();
-        }
-        if (!should_accumulate()) {
-            step_schedulers(run_, Interval::step, batch_idx + 1, true);
-            ++state.progress.batches_that_stepped;
-        }
+        finish_batch(batch_idx, false, may_stop);
         if (SignalWatch::interrupted()) {
             throw KeyboardInterrupt();
         }
