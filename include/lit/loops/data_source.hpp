@@ -23,12 +23,18 @@ struct GivenLoaders : Given {
     [[nodiscard]] Val& val_dataloader() { return val; }
 };
 
-/// The loader that was handed to `fit(module, train)`.
-template <class Train>
+/// The loader that was handed to `fit(module, train)`; for validation the module's own is asked for, if it has one.
+template <class Train, class Module>
 struct GivenTraining : Given {
     Train& train;
+    Module& module;
 
     [[nodiscard]] Train& train_dataloader() { return train; }
+    [[nodiscard]] decltype(auto) val_dataloader()
+        requires HasValLoader<Module>
+    {
+        return module.val_dataloader();
+    }
 };
 
 /// The loader that was handed to `validate`, `test` or `predict`.

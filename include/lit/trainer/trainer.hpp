@@ -4,6 +4,7 @@
 #include <lit/callbacks/callback.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/interrupt.hpp>
+#include <lit/core/misnamed_hooks.hpp>  // before loops/, which shortens the way to its messages
 #include <lit/core/run_state.hpp>
 #include <lit/core/stage.hpp>
 #include <lit/loops/data_source.hpp>
@@ -83,7 +84,7 @@ class Trainer {
     FitResult fit(Module& module, Data&& data, const RunOptions& run_options = {}) {
         static_assert(detail::check_data_argument<Module, std::remove_cvref_t<Data>>());
         if constexpr (LoaderSource<std::remove_reference_t<Data>>) {
-            detail::GivenTraining<std::remove_reference_t<Data>> source{{}, data};
+            detail::GivenTraining<std::remove_reference_t<Data>, Module> source{{}, data, module};
             return fit_from(parts_, module, source, run_options);
         } else {
             return fit_from(parts_, module, data, run_options);
