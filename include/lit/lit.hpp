@@ -14,6 +14,7 @@
 #include <lit/callbacks/learning_rate_monitor.hpp>
 #include <lit/callbacks/model_checkpoint.hpp>
 #include <lit/callbacks/model_summary.hpp>
+#include <lit/callbacks/on_exception_checkpoint.hpp>
 #include <lit/callbacks/progress_bar.hpp>
 #include <lit/callbacks/stop_file.hpp>
 #include <lit/callbacks/timer.hpp>

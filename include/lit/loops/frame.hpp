@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace lit::detail {
@@ -151,12 +152,16 @@ class Frame {
 
     /// The checkpoint that the run starts from, if one was named.
     std::optional<Dict> load(const RunOptions& run_options) {
-        if (run_options.ckpt_path.empty()) {
+        std::string wanted = run_options.ckpt_path;
+        if (Fitting && wanted.empty() && resumes_by_itself()) {
+            wanted = "last";
+        }
+        if (wanted.empty()) {
             return std::nullopt;
         }
-        std::filesystem::path path = run_options.ckpt_path;
-        if (run_options.ckpt_path == "best" || run_options.ckpt_path == "last") {
-            path = path_by_word(run_options.ckpt_path);
+        std::filesystem::path path = wanted;
+        if (wanted == "best" || wanted == "last") {
+            path = wanted == "best" ? best_path() : last_path();
             if (path.empty()) {
                 return std::nullopt;
             }
@@ -165,26 +170,52 @@ class Frame {
         Value value = load_checkpoint(path);
         return std::move(value.dict());
     }
-    std::filesystem::path path_by_word(const std::string& word) {
+    /// Whether a component picks up what it saved without being told to.
+    bool resumes_by_itself() {
+        bool any = false;
+        for_each_component(run_.components(), [&any]<class C>(const C& /*component*/) {
+            if constexpr (requires { C::resumes_by_itself; }) {
+                any |= C::resumes_by_itself;
+            }
+        });
+        return any;
+    }
+    /// Of the first component that knows of a best one.
+    std::filesystem::path best_path() {
         std::optional<std::filesystem::path> found;
+        for_each_component(run_.components(), [&found](auto& component) {
+            if constexpr (requires { component.best_model_path(); }) {
+                found = found ? found : std::optional<std::filesystem::path>(component.best_model_path());
+            }
+        });
+        if (!found || found->empty()) {
+            throw ConfigError(
+                found ? "ckpt_path = \"best\": the checkpoint callback has not saved anything yet. Fit first, or name a "
+                        "file."
+                      : "ckpt_path = \"best\": this trainer has no checkpoint callback. Add lit::ModelCheckpoint<...>, "
+                        "or name a file.");
+        }
+        return *found;
+    }
+    /// The newest of what the components saved last; empty when there is none.
+    std::filesystem::path last_path() {
+        std::filesystem::path newest;
+        std::filesystem::file_time_type time{};
         for_each_component(run_.components(), [&](auto& component) {
-            if constexpr (requires { component.best_model_path(); component.find_last(run_); }) {
-                if (!found) {
-                    found = word == "best" ? component.best_model_path() : component.find_last(run_);
+            if constexpr (requires { component.find_last(run_); }) {
+                const std::filesystem::path path = component.find_last(run_);
+                std::error_code missing;
+                const auto written = std::filesystem::last_write_time(path, missing);
+                if (!missing && (newest.empty() || written > time)) {
+                    newest = path;
+                    time = written;
                 }
             }
         });
-        if (word == "best" && (!found || found->empty())) {
-            throw ConfigError(found ? "ckpt_path = \"best\": the checkpoint callback has not saved anything yet. Fit first, "
-                                      "or name a file."
-                                    : "ckpt_path = \"best\": this trainer has no checkpoint callback. Add "
-                                      "lit::ModelCheckpoint<...>, or name a file.");
-        }
-        if (!found || found->empty()) {
+        if (newest.empty()) {
             run_.warn("ckpt_path = \"last\": no last checkpoint was found, so nothing is loaded.");
-            return {};
         }
-        return *found;
+        return newest;
     }
 
     Run& run_;
