@@ -4,6 +4,8 @@
 // Everything that a training program on one device needs. What costs more to include stands apart:
 // <lit/strategies/ddp.hpp> (c10d), <lit/data/views.hpp> (range-v3), <lit/core/hparams_hana.hpp> (Boost.Hana's Struct),
 // <lit/optim/torch_optimizer.hpp> (LibTorch's own optimizers).
+#include <lit/callbacks/backbone_finetuning.hpp>
+#include <lit/callbacks/base_finetuning.hpp>
 #include <lit/callbacks/callback.hpp>
 #include <lit/callbacks/early_stopping.hpp>
 #include <lit/callbacks/ema_weight_averaging.hpp>
