@@ -12,6 +12,7 @@
 #include <lit/callbacks/gradient_accumulation.hpp>
 #include <lit/callbacks/gradient_accumulation_scheduler.hpp>
 #include <lit/callbacks/gradient_clip.hpp>
+#include <lit/callbacks/gradient_monitor.hpp>
 #include <lit/callbacks/lambda_callback.hpp>
 #include <lit/callbacks/learning_rate_monitor.hpp>
 #include <lit/callbacks/model_checkpoint.hpp>
