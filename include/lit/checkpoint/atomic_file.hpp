@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace lit {
 
@@ -25,8 +26,8 @@ namespace lit {
 /// whatever stood under the name before stays. Only a process that is killed can leave a temporary file
 /// behind.
 ///
-/// Errors  FileError with the path and the system's reason, from every member; ones that were not committed
-/// leave nothing.
+/// Errors  FileError with the path and the system's reason, from every member; a file that was not committed
+///         leaves nothing.
 class AtomicFile {
  public:
     explicit AtomicFile(std::filesystem::path target) : target_(std::move(target)) {
@@ -53,24 +54,22 @@ class AtomicFile {
     AtomicFile& operator=(const AtomicFile&) = delete;
     ~AtomicFile() { discard(); }
 
-    /// Appends; returns once the system has taken every byte.
+    /// Appends. An archive is mostly small pieces: they are collected, large ones go to the system as they are.
     void write(const void* data, std::size_t size) {
         const auto* bytes = static_cast<const char*>(data);
-        while (size > 0) {
-            const ssize_t written = ::write(descriptor_, bytes, std::min(size, largest_write));
-            if (written < 0 && errno == EINTR) {
-                continue;
-            }
-            if (written <= 0) {
-                fail("cannot write", written < 0 ? errno : ENOSPC);
-            }
-            bytes += written;
-            size -= static_cast<std::size_t>(written);
+        if (collected_.size() + size > collects) {
+            write_collected();
+        }
+        if (size > collects) {
+            write_through(bytes, size);
+        } else {
+            collected_.insert(collected_.end(), bytes, bytes + size);
         }
     }
 
     /// Makes the file appear under its name, replacing what was there.
     void commit() {
+        write_collected();
         if (!flush(descriptor_)) {
             fail("cannot flush to the disk", errno);
         }
@@ -87,9 +86,27 @@ class AtomicFile {
 
  private:
     static constexpr std::size_t longest_stem = 100;
+    static constexpr std::size_t collects = std::size_t{1} << 16;
     static constexpr std::size_t largest_write = std::size_t{1} << 30;
     static constexpr int attempts = 1000;
 
+    void write_collected() {
+        write_through(collected_.data(), collected_.size());
+        collected_.clear();
+    }
+    void write_through(const char* bytes, std::size_t size) {
+        while (size > 0) {
+            const ssize_t written = ::write(descriptor_, bytes, std::min(size, largest_write));
+            if (written < 0 && errno == EINTR) {
+                continue;
+            }
+            if (written <= 0) {
+                fail("cannot write", written < 0 ? errno : ENOSPC);
+            }
+            bytes += written;
+            size -= static_cast<std::size_t>(written);
+        }
+    }
     [[nodiscard]] std::filesystem::path folder() const {
         return target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
     }
@@ -132,6 +149,7 @@ class AtomicFile {
     std::filesystem::path target_;
     std::filesystem::path temporary_;
     int descriptor_ = -1;
+    std::vector<char> collected_;
 };
 
 }  // namespace lit
