@@ -3,6 +3,10 @@
 
 #include <lit/metrics/metric.hpp>
 
+#include "collectives/thread_ranks.hpp"
+
+#include <cstdint>
+#include <string>
 #include <type_traits>
 
 namespace {
@@ -47,6 +51,27 @@ TEST_SUITE("metrics/metric") {
         Counter other;
         other.load_state(metric.state());
         CHECK(other.compute().item<double>() == 3.0);
+    }
+    TEST_CASE("logged on several ranks, the value is the joint one and the object keeps its own count") {
+        const auto errors = lit::testing::run_thread_ranks(2, [](auto& collective) {
+            lit::CollectiveRef ranks(collective);
+            Counter metric;
+            metric.update(torch::ones({3 + collective.rank()}));
+            const lit::MetricRef ref = lit::detail::metric_ref(metric);
+            CHECK(ref.compute(ref.object, &ranks).template item<double>() == 7.0);
+            CHECK(ref.compute(ref.object, nullptr).template item<double>() == 3.0 + collective.rank());
+            CHECK(metric.seen == 3 + collective.rank());
+            // Every call of the contract reaches the collective behind it.
+            CHECK(ranks.rank() == collective.rank());
+            CHECK(ranks.world_size() == 2);
+            CHECK(ranks.broadcast(std::string(collective.rank() == 1 ? "one" : "zero"), 1) == "one");
+            CHECK(ranks.broadcast(torch::full({1}, collective.rank()), 1).template item<std::int64_t>() == 1);
+            CHECK(ranks.all_gather(torch::full({1}, collective.rank())).sum().template item<std::int64_t>() == 1);
+            ranks.barrier();
+            ref.reset(ref.object);
+            CHECK(metric.seen == 0);
+        });
+        lit::testing::rethrow_first(errors);
     }
 }
 

@@ -6,6 +6,8 @@
 #include <concepts>
 #include <cstdint>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 namespace lit {
 
@@ -54,5 +56,55 @@ struct SingleProcess {
     static void barrier() {}
 };
 static_assert(CollectivePolicy<SingleProcess>);
+
+/// Another collective by reference, through plain functions, for those who cannot know its type: a module that logs
+/// a metric object does not know the trainer's strategy.
+///
+/// Cost    one indirect call per operation, each of which waits for other ranks.
+class CollectiveRef {
+ public:
+    template <CollectivePolicy C>
+        requires(!std::same_as<std::remove_const_t<C>, CollectiveRef>)
+    explicit CollectiveRef(C& collective)
+        : collective_(const_cast<void*>(static_cast<const void*>(&collective))),
+          rank_(collective.rank()),
+          world_size_(collective.world_size()),
+          all_reduce_([](void* c, at::Tensor t, ReduceOp op) { return to<C>(c).all_reduce(std::move(t), op); }),
+          all_gather_([](void* c, const at::Tensor& t) { return to<C>(c).all_gather(t); }),
+          broadcast_([](void* c, at::Tensor t, std::int64_t root) { return to<C>(c).broadcast(std::move(t), root); }),
+          broadcast_text_(
+              [](void* c, std::string s, std::int64_t root) { return to<C>(c).broadcast(std::move(s), root); }),
+          barrier_([](void* c) { to<C>(c).barrier(); }) {}
+
+    [[nodiscard]] std::int64_t rank() const { return rank_; }
+    [[nodiscard]] std::int64_t world_size() const { return world_size_; }
+    [[nodiscard]] at::Tensor all_reduce(at::Tensor value, ReduceOp op) const {
+        return all_reduce_(collective_, std::move(value), op);
+    }
+    [[nodiscard]] at::Tensor all_gather(const at::Tensor& value) const { return all_gather_(collective_, value); }
+    [[nodiscard]] at::Tensor broadcast(at::Tensor value, std::int64_t root) const {
+        return broadcast_(collective_, std::move(value), root);
+    }
+    [[nodiscard]] std::string broadcast(std::string value, std::int64_t root) const {
+        return broadcast_text_(collective_, std::move(value), root);
+    }
+    void barrier() const { barrier_(collective_); }
+
+ private:
+    template <class C>
+    static C& to(void* collective) {
+        return *static_cast<C*>(collective);
+    }
+
+    void* collective_;
+    std::int64_t rank_;
+    std::int64_t world_size_;
+    at::Tensor (*all_reduce_)(void*, at::Tensor, ReduceOp);
+    at::Tensor (*all_gather_)(void*, const at::Tensor&);
+    at::Tensor (*broadcast_)(void*, at::Tensor, std::int64_t);
+    std::string (*broadcast_text_)(void*, std::string, std::int64_t);
+    void (*barrier_)(void*);
+};
+static_assert(CollectivePolicy<CollectiveRef>);
 
 }  // namespace lit

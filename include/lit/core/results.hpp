@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/error.hpp>
 #include <lit/core/hooks.hpp>
 #include <lit/core/log_options.hpp>
 #include <lit/core/metric_names.hpp>
+#include <lit/core/metric_ref.hpp>
 #include <lit/core/metric_table.hpp>
 #include <lit/core/number.hpp>
 
@@ -31,6 +33,7 @@ struct ResolvedLog {
     bool sync = false;
     bool add_dataloader_idx = true;
     Reduce reduce = Reduce::mean;
+    bool metric_object = false;
 
     bool operator==(const ResolvedLog&) const = default;
 };
@@ -40,6 +43,7 @@ struct ResolvedLog {
 struct RankReducer {
     void* context = nullptr;
     Number (*reduce)(void* context, const Number& value, Reduce how) = nullptr;
+    CollectiveRef* collective = nullptr;  ///< for metric objects, which bring their ranks together themselves
 
     [[nodiscard]] Number operator()(const Number& value, Reduce how) const {
         return reduce != nullptr ? reduce(context, value, how) : value;
@@ -61,14 +65,7 @@ class ResultCollection {
     /// Errors  lit::Error when the same name was logged in the same hook with other arguments.
     void log(Hook hook, MetricId name, const Number& value, const ResolvedLog& options, double batch_size,
              const RankReducer& ranks) {
-        Entry& entry = find_or_make(hook, name, options);
-        if (!(entry.options == options) || entry.dataloader_idx != dataloader_idx_) {
-            throw Error("log: \"" + MetricNames::name(name) + "\" was logged twice in " +
-                        std::string(info(hook).name) +
-                        " with different arguments. Use the same arguments, or another name.");
-        }
-        entry.has_reset = false;
-        entry.computed_valid = false;
+        Entry& entry = renewed(hook, name, options);
         if (options.on_step) {
             entry.step = options.sync ? ranks(value, options.reduce) : value;
             entry.step_valid = true;
@@ -79,11 +76,31 @@ class ResultCollection {
         entry.accumulate(value, batch_size);
     }
 
-    /// Forgets the values of one hook, so that a new epoch starts anew.
+    /// Remembers a metric object, which is asked at the epoch's end; `batch_value` is its value for this batch alone,
+    /// undefined where it has none: then there is nothing to publish for the step.
+    ///
+    /// Errors  as above, also when another object was logged under that name.
+    void log_metric(Hook hook, MetricId name, const MetricRef& metric, const at::Tensor& batch_value,
+                    const ResolvedLog& options) {
+        Entry& entry = renewed(hook, name, options);
+        if (entry.metric.object != nullptr && entry.metric.object != metric.object) {
+            refuse_second(hook, name);
+        }
+        entry.metric = metric;
+        if (options.on_step) {
+            entry.step_valid = batch_value.defined();
+            if (entry.step_valid) {
+                entry.step = batch_value;
+            }
+        }
+    }
+
+    /// Forgets the values of one hook, so that a new epoch starts anew. Metric objects go on: they are reset once the
+    /// epoch's values have been read.
     void reset(Hook hook) {
         for (Entry& entry : entries_) {
             // With several loaders a hook's entries belong to one loader each and begin anew one by one.
-            if (entry.hook == hook && entry.dataloader_idx == dataloader_idx_) {
+            if (entry.hook == hook && entry.dataloader_idx == dataloader_idx_ && !entry.options.metric_object) {
                 entry.reset();
             }
         }
@@ -91,6 +108,17 @@ class ResultCollection {
     void reset() {
         for (Entry& entry : entries_) {
             entry.reset();
+        }
+    }
+
+    /// Lets go of the metric objects, which may not outlive the run; one that an exception left in the middle of an
+    /// epoch is reset first.
+    void release_metrics() {
+        for (Entry& entry : entries_) {
+            if (entry.metric.object != nullptr && !entry.has_reset) {
+                entry.reset();
+            }
+            entry.metric = {};
         }
     }
 
@@ -127,8 +155,12 @@ class ResultCollection {
         double sum = 0.0;
         double weight = 0.0;
         at::Tensor device_sum;
+        MetricRef metric;
 
         void reset() {
+            if (metric.object != nullptr) {
+                metric.reset(metric.object);
+            }
             has_reset = true;
             step_valid = computed_valid = false;
             sum = weight = 0.0;
@@ -183,6 +215,16 @@ class ResultCollection {
             return &computed;
         }
         [[nodiscard]] Number compute(const RankReducer& ranks) const {
+            if (options.metric_object) {
+                const at::Tensor value = metric.compute(metric.object, ranks.collective);
+                if (value.numel() != 1) {
+                    throw Error("log: the metric object logged as \"" + MetricNames::name(name) + "\" computed " +
+                                std::to_string(value.numel()) +
+                                " numbers, and only one can be logged. Average over the classes, or log numbers of "
+                                "your own from compute().");
+                }
+                return value;
+            }
             Number total = device_sum.defined() ? Number(device_sum) : Number(sum);
             double divisor = weight;
             if (options.sync) {
@@ -196,6 +238,20 @@ class ResultCollection {
             return total.on_device() ? Number(total.tensor() / divisor) : Number(total.value() / divisor);
         }
     };
+
+    Entry& renewed(Hook hook, MetricId name, const ResolvedLog& options) {
+        Entry& entry = find_or_make(hook, name, options);
+        if (!(entry.options == options) || entry.dataloader_idx != dataloader_idx_) {
+            refuse_second(hook, name);
+        }
+        entry.has_reset = false;
+        entry.computed_valid = false;
+        return entry;
+    }
+    [[noreturn]] static void refuse_second(Hook hook, MetricId name) {
+        throw Error("log: \"" + MetricNames::name(name) + "\" was logged twice in " + std::string(info(hook).name) +
+                    " with different arguments. Use the same arguments, or another name.");
+    }
 
     Entry& find_or_make(Hook hook, MetricId name, const ResolvedLog& options) {
         auto& by_name = index_[static_cast<std::size_t>(hook)];

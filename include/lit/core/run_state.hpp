@@ -58,20 +58,30 @@ struct RunState {
     /// Errors  lit::Error outside of a hook that may log, for arguments that the hook does not allow, and when a
     ///         weighted mean finds no batch size.
     void log(MetricId name, const Number& value, const LogOptions& options) {
-        if (results == nullptr) {
-            throw Error("log: \"" + MetricNames::name(name) +
-                        "\" was logged while nothing collects it (predict, or outside of fit, validate and test). "
-                        "Log in a hook of training, validation or test.");
-        }
-        const ResolvedLog resolved = resolve(name, options);
-        if (logged_hook_ != current_hook && iteration_ != Iteration::later) {
-            results->reset(current_hook);
-        }
-        logged_hook_ = current_hook;
+        const ResolvedLog resolved = prepare_log(name, options, false);
         if (options.rank_zero_only && rank != 0) {
             return;
         }
         results->log(current_hook, name, value, resolved, weight_of(name, options, resolved), ranks);
+    }
+
+    /// The same for a metric object, see `ResultCollection::log_metric`.
+    ///
+    /// Errors  those of `log`, and a `reduce_fx`: the object reduces by itself.
+    void log_metric(MetricId name, const MetricRef& metric, const at::Tensor& batch_value, const LogOptions& options) {
+        const ResolvedLog resolved = prepare_log(name, options, true);
+        if (options.reduce_fx != Reduce::mean) {
+            throw Error("log: \"" + MetricNames::name(name) +
+                        "\" is a metric object and was given a reduce_fx. It reduces by itself: leave reduce_fx out.");
+        }
+        results->log_metric(current_hook, name, metric, batch_value, resolved);
+    }
+
+    /// At the end of a run: nothing of it keeps pointing to what the module owns.
+    void release_metrics() {
+        for (ResultCollection* each : {&train_results, &fit_validation_results, &validate_results, &test_results}) {
+            each->release_metrics();
+        }
     }
 
     // --- what the loops say at the points where Lightning's logger connector is told ---
@@ -160,6 +170,20 @@ struct RunState {
         static constexpr int later = 2;
     };
 
+    ResolvedLog prepare_log(MetricId name, const LogOptions& options, bool metric_object) {
+        if (results == nullptr) {
+            throw Error("log: \"" + MetricNames::name(name) +
+                        "\" was logged while nothing collects it (predict, or outside of fit, validate and test). "
+                        "Log in a hook of training, validation or test.");
+        }
+        ResolvedLog resolved = resolve(name, options);
+        resolved.metric_object = metric_object;
+        if (logged_hook_ != current_hook && iteration_ != Iteration::later) {
+            results->reset(current_hook);
+        }
+        logged_hook_ = current_hook;
+        return resolved;
+    }
     [[nodiscard]] ResolvedLog resolve(MetricId name, const LogOptions& options) const {
         const Logging logging = info(current_hook).logging;
         if (logging == Logging::forbidden) {
@@ -189,7 +213,11 @@ struct RunState {
         if (!resolved.on_epoch || resolved.reduce != Reduce::mean) {
             return 1.0;
         }
-        if (options.batch_size > 0) {
+        if (options.batch_size != 0) {
+            if (options.batch_size < 0) {
+                throw Error("log: \"" + MetricNames::name(name) + "\" was given batch_size = " +
+                            std::to_string(options.batch_size) + ", expected 1 or more, or 0: taken from the batch.");
+            }
             return static_cast<double>(options.batch_size);
         }
         if (batch_size < 0) {

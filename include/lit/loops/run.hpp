@@ -70,6 +70,14 @@ struct ConfiguredFor<Parts, Module> {
     using type = typename Parts::template configured_type<Module>;
 };
 
+/// A callback's own `log` is the module's; the hooks of all callbacks are known to it.
+template <class Run, class Module, class Components>
+struct LogCallsOf;
+template <class Run, class Module, class... C>
+struct LogCallsOf<Run, Module, ComponentTuple<C...>> {
+    using type = LogCalls<Run, Module, component_t<C>...>;
+};
+
 }  // namespace detail
 
 /// What hooks are given as `trainer`: one call of fit, validate, test or predict, with all its types known.
@@ -79,7 +87,8 @@ struct ConfiguredFor<Parts, Module> {
 /// Source    the attributes and methods of Lightning's `Trainer` that hooks use, and those of a module's that need
 ///           the trainer's type.
 template <class Parts, class Module, class Source>
-class Run : public detail::LoggerConnector<Run<Parts, Module, Source>> {
+class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
+            public detail::LogCallsOf<Run<Parts, Module, Source>, Module, typename Parts::components_type>::type {
  public:
     using parts_type = Parts;
     using module_type = Module;
@@ -150,14 +159,6 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>> {
         return metric_or_throw(MetricSlot<Name>::id);
     }
     [[nodiscard]] double metric(std::string_view name) { return metric_or_throw(MetricNames::intern(name)); }
-    /// A callback's own `log`.
-    template <FixedString Name, class V>
-    void log(const V& value, const LogOptions& options = {}) {
-        state().log(MetricSlot<Name>::id, value, options);
-    }
-    void log(std::string_view name, const Number& value, const LogOptions& options = {}) {
-        state().log(MetricNames::intern(name), value, options);
-    }
     /// Puts a value where monitors look, past `log`.
     void set_callback_metric(MetricId id, double value) { state().callback_metrics.set(id, value); }
 
@@ -279,8 +280,11 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>> {
         world_size_ = collective().world_size();
         state().rank = rank_;
         state().ranks = {};
-        if (world_size_ > 1) {
-            state().ranks = {this, &Run::reduce_number};
+        if constexpr (std::is_lvalue_reference_v<decltype(parts_.strategy.collective())>) {
+            if (world_size_ > 1) {
+                joint_.emplace(collective());
+                state().ranks = {this, &Run::reduce_number, &*joint_};
+            }
         }
     }
     /// Gradients of the loss, with the hooks around it.
@@ -329,6 +333,14 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>> {
     void warn(const std::string& text) const { print("lit: warning: " + text); }
 
  private:
+    friend typename detail::LogCallsOf<Run, Module, components_type>::type;
+
+    [[nodiscard]] RunState* log_state() { return &state(); }
+    [[nodiscard]] bool owns(const void* metric) const {
+        return detail::lies_within(module_, metric) || detail::lies_within(parts_.components, metric);
+    }
+    template <FixedString Name>
+    static consteval void check_declared() {}
     // PyTorch refuses to clip an empty list of gradients by value, and so a step without a loss ends the run there.
     template <class Optimizer>
     void refuse_nothing_to_clip(const Optimizer& optimizer) const {
@@ -371,6 +383,7 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>> {
     std::vector<std::int64_t> num_val_batches_;
     std::vector<std::int64_t> num_sanity_batches_;
     std::vector<std::int64_t> num_eval_batches_;
+    std::optional<CollectiveRef> joint_;  ///< for metric objects; empty on one rank
     std::int64_t rank_ = 0;
     std::int64_t world_size_ = 1;
     bool reload_dataloaders_ = false;

@@ -23,6 +23,7 @@ class Attachment {
     Attachment(const Attachment&) = delete;
     Attachment& operator=(const Attachment&) = delete;
     ~Attachment() {
+        state_.release_metrics();
         pointer_ = outer_;
         state_.results = nullptr;
         state_.running = RunningStage::none;

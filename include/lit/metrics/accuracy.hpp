@@ -40,7 +40,7 @@ class Accuracy {
 
     void update(const at::Tensor& preds, const at::Tensor& target) { scores_.update(preds, target); }
     at::Tensor forward(const at::Tensor& preds, const at::Tensor& target) {
-        return value_of(scores_.forward(preds, target));
+        return batch_value_ = value_of(scores_.forward(preds, target));
     }
     at::Tensor operator()(const at::Tensor& preds, const at::Tensor& target) {
         return forward(preds, target);
@@ -49,7 +49,12 @@ class Accuracy {
         scores_.check();
         return value_of(scores_);
     }
-    void reset() { scores_.reset(); }
+    void reset() {
+        scores_.reset();
+        batch_value_.reset();
+    }
+    /// What the last forward() since reset() returned; undefined without one.
+    [[nodiscard]] const at::Tensor& batch_value() const { return batch_value_; }
     void sync(CollectivePolicy auto& collective) { scores_.sync(collective); }
     [[nodiscard]] Dict state() const { return scores_.state(); }
     void load_state(const Dict& state) { scores_.load_state(state); }
@@ -68,6 +73,7 @@ class Accuracy {
 
     AccuracyOptions options_;
     detail::StatScores scores_;
+    at::Tensor batch_value_;
 };
 static_assert(MetricOf<Accuracy, at::Tensor, at::Tensor>);
 

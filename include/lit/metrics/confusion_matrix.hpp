@@ -44,6 +44,8 @@ struct ConfusionMatrixOptions {
 /// Source  torchmetrics 1.9 `ConfusionMatrix(task="multiclass")`, which warns where a sum is 0.
 class ConfusionMatrix {
  public:
+    static constexpr bool is_one_number = false;  ///< it cannot be logged as it is
+
     explicit ConfusionMatrix(ConfusionMatrixOptions options) : options_(options) {
         detail::check_classes(who, options.num_classes);
     }

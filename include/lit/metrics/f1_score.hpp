@@ -36,7 +36,7 @@ class F1Score {
 
     void update(const at::Tensor& preds, const at::Tensor& target) { scores_.update(preds, target); }
     at::Tensor forward(const at::Tensor& preds, const at::Tensor& target) {
-        return value_of(scores_.forward(preds, target));
+        return batch_value_ = value_of(scores_.forward(preds, target));
     }
     at::Tensor operator()(const at::Tensor& preds, const at::Tensor& target) {
         return forward(preds, target);
@@ -45,7 +45,12 @@ class F1Score {
         scores_.check();
         return value_of(scores_);
     }
-    void reset() { scores_.reset(); }
+    void reset() {
+        scores_.reset();
+        batch_value_.reset();
+    }
+    /// What the last forward() since reset() returned; undefined without one.
+    [[nodiscard]] const at::Tensor& batch_value() const { return batch_value_; }
     void sync(CollectivePolicy auto& collective) { scores_.sync(collective); }
     [[nodiscard]] Dict state() const { return scores_.state(); }
     void load_state(const Dict& state) { scores_.load_state(state); }
@@ -64,6 +69,7 @@ class F1Score {
 
     F1ScoreOptions options_;
     detail::StatScores scores_;
+    at::Tensor batch_value_;
 };
 static_assert(MetricOf<F1Score, at::Tensor, at::Tensor>);
 

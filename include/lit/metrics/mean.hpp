@@ -71,7 +71,7 @@ class MeanMetric {
         alone.update(batch...);
         const detail::StateScope scope;
         add(alone.sums_);
-        return alone.value();
+        return batch_value_ = alone.value();
     }
     at::Tensor operator()(const auto&... batch) requires requires(MeanMetric& m) { m.update(batch...); }
     { return forward(batch...); }
@@ -81,8 +81,13 @@ class MeanMetric {
         return value();
     }
 
-    void reset() { sums_.reset(); }
+    void reset() {
+        sums_.reset();
+        batch_value_.reset();
+    }
 
+    /// What the last forward() since reset() returned; undefined without one.
+    [[nodiscard]] const at::Tensor& batch_value() const { return batch_value_; }
     void sync(CollectivePolicy auto& collective) {
         const detail::StateScope scope;
         sums_ = collective.all_reduce((sums_.defined() ? sums_ : at::zeros({3}, at::kFloat)).clone(),
@@ -164,6 +169,7 @@ class MeanMetric {
 
     MeanMetricOptions options_;
     at::Tensor sums_;
+    at::Tensor batch_value_;
 };
 static_assert(MetricOf<MeanMetric, at::Tensor>);
 static_assert(MetricOf<MeanMetric, at::Tensor, at::Tensor>);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/collectives/collective.hpp>
+#include <lit/core/metric_ref.hpp>
 #include <lit/core/value.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -54,6 +55,48 @@ concept MetricOf = MetricPolicy<M> && requires(M& m, Arguments... arguments) {
     m.update(arguments...);
     { m.forward(arguments...) } -> std::same_as<at::Tensor>;
 };
+
+/// Remembers what its last forward() returned, so that `log(metric)` can publish the batch's value: `batch_value()`,
+/// undefined before the first forward() and after reset().
+template <class M>
+concept RemembersBatchValue = requires(const M& m) {
+    { m.batch_value() } -> std::convertible_to<const at::Tensor&>;
+};
+
+namespace detail {
+
+/// A metric as the results of a loop hold it. With several ranks a copy of the handles is synchronised, so that the
+/// object's own state stays its rank's.
+template <class M>
+[[nodiscard]] MetricRef metric_ref(M& metric) {
+    return {&metric,
+            [](void* object, CollectiveRef* ranks) -> at::Tensor {
+                M& own = *static_cast<M*>(object);
+                if (ranks == nullptr) {
+                    return own.compute();
+                }
+                M joint = own;
+                joint.sync(*ranks);
+                return joint.compute();
+            },
+            [](void* object) { static_cast<M*>(object)->reset(); }};
+}
+template <class M>
+[[nodiscard]] at::Tensor batch_value(const M& metric) {
+    if constexpr (RemembersBatchValue<M>) {
+        return metric.batch_value();
+    } else {
+        return {};
+    }
+}
+/// Whether the metric's type says that its value is no single number.
+template <class M>
+inline constexpr bool is_one_number = true;
+template <class M>
+    requires requires { M::is_one_number; }
+inline constexpr bool is_one_number<M> = M::is_one_number;
+
+}  // namespace detail
 
 /// Counts nothing; its value is an undefined tensor.
 struct NullMetric {

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/core/error.hpp>
 #include <lit/core/fixed_string.hpp>
 #include <lit/core/hparams.hpp>
-#include <lit/core/log_options.hpp>
-#include <lit/core/metric_names.hpp>
-#include <lit/core/number.hpp>
 #include <lit/core/run_state.hpp>
+#include <lit/module/log_calls.hpp>
 
 #include <torch/nn/module.h>
 
 #include <concepts>
 #include <cstdint>
-#include <initializer_list>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -37,7 +33,7 @@ struct ModuleAccess;
 ///         hold do not compile.
 /// Source  Lightning `LightningModule`. `static constexpr bool automatic_optimization = false;` is its property.
 template <class Self, class HParams = NoHParams>
-class Module : public torch::nn::Module {
+class Module : public torch::nn::Module, public LogCalls<Module<Self, HParams>, Self> {
     static_assert(std::is_aggregate_v<HParams>,
                   "lit: the hyperparameters of a module have to be an aggregate: a struct with public fields and "
                   "default values, without constructors. Write struct HParams { double lr = 1e-3; };");
@@ -54,36 +50,6 @@ class Module : public torch::nn::Module {
     /// Saved in checkpoints, written by the loggers, given back to the constructor by `load_from_checkpoint`.
     HParams hparams;
 
-    /// Records a value under a name known to the compiler: no string, no look-up.
-    ///
-    /// Errors  a name that the module's `Logs` lacks does not compile; lit::Error in a hook that may not log.
-    /// Cost    a CPU scalar is read through its pointer; one on another device stays there until it is needed.
-    /// Source  Lightning `LightningModule.log`; without a trainer nothing happens, as there.
-    template <FixedString Name, class V>
-    void log(const V& value, const LogOptions& options = {}) {
-        check_declared<Name>();
-        static_assert(Name.view().find("/dataloader_idx_") == std::string_view::npos,
-                      "lit: log: a name may not contain \"/dataloader_idx_\": it is appended by itself.");
-        static_assert(std::convertible_to<const V&, Number>,
-                      "lit: log takes a number or a tensor of one element. Reduce the value first, or call .item().");
-        if (run_ != nullptr) {
-            run_->log(MetricSlot<Name>::id, value, options);
-        }
-    }
-    /// The same for a name that is known only at run time: one look-up.
-    void log(std::string_view name, const Number& value, const LogOptions& options = {}) {
-        check_at_run_time(name);
-        if (run_ != nullptr) {
-            run_->log(MetricNames::intern(name), value, options);
-        }
-    }
-    /// Logs each pair with the same options.
-    void log_dict(std::initializer_list<std::pair<std::string_view, Number>> values, const LogOptions& options = {}) {
-        for (const auto& [name, value] : values) {
-            log(name, value, options);
-        }
-    }
-
     /// Epochs that are over; 0 without a trainer.
     [[nodiscard]] std::int64_t current_epoch() const { return run_ != nullptr ? run_->current_epoch() : 0; }
     /// Optimizer steps that were made, over the whole run; 0 without a trainer.
@@ -97,21 +63,53 @@ class Module : public torch::nn::Module {
         }
     }
 
+    // What a module has in Lightning and stands elsewhere here says where.
+    template <class M = Self, class... Given>
+    void save_hyperparameters(Given&&... /*given*/) {
+        static_assert(std::is_void_v<M>,
+                      "lit: hyperparameters are saved without being asked for: they are the struct in the brackets of "
+                      "lit::Module<Net, HParams>, and stand in hparams. Leave save_hyperparameters() out.");
+    }
+    template <class M = Self>
+    M& optimizers() {
+        static_assert(std::is_void_v<M>,
+                      "lit: optimizers() is the trainer's. Write training_step(auto& trainer, const Batch& batch), and there "
+                      "auto& optimizer = trainer.optimizers().");
+        return static_cast<M&>(*this);
+    }
+    template <class M = Self>
+    void manual_backward(const at::Tensor& /*loss*/) {
+        static_assert(std::is_void_v<M>,
+                      "lit: manual_backward(loss) is the trainer's. Write training_step(auto& trainer, const Batch& batch), "
+                      "and there trainer.manual_backward(loss).");
+    }
+    template <class M = Self, class Optimizer>
+    void toggle_optimizer(Optimizer& /*optimizer*/) {
+        static_assert(std::is_void_v<M>,
+                      "lit: toggle_optimizer(optimizer) is the trainer's. Write training_step(auto& trainer, const Batch& "
+                      "batch), and there trainer.toggle_optimizer(optimizer).");
+    }
+    template <class M = Self, class Optimizer, class... Given>
+    void clip_gradients(Optimizer& /*optimizer*/, Given... /*given*/) {
+        static_assert(std::is_void_v<M>,
+                      "lit: clip_gradients(optimizer, value) is the trainer's. Write training_step(auto& trainer, const "
+                      "Batch& batch), and there trainer.clip_gradients(optimizer, value).");
+    }
+
  private:
     friend struct detail::ModuleAccess;
+    friend LogCalls<Module<Self, HParams>, Self>;
 
+    [[nodiscard]] RunState* log_state() const { return run_; }
+    [[nodiscard]] bool owns(const void* metric) const {
+        return detail::lies_within(static_cast<const Self&>(*this), metric);
+    }
     template <FixedString Name>
     static consteval void check_declared() {
         if constexpr (requires { typename Self::Logs; }) {
             static_assert(Self::Logs::contains(Name.view()),
                           "lit: log: this name is not in the module's Logs. Add it to `using Logs = lit::Logs<...>`, or "
                           "correct it.");
-        }
-    }
-    static void check_at_run_time(std::string_view name) {
-        if (name.find("/dataloader_idx_") != std::string_view::npos) {
-            throw ConfigError("log: \"" + std::string(name) +
-                              "\" contains \"/dataloader_idx_\". It is appended by itself when there are several loaders.");
         }
     }
 

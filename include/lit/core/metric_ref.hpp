@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace lit {
+
+class CollectiveRef;
+
+/// A metric object that somebody else owns, as the results of a loop see it: never copied, told what to do through
+/// plain functions, since the results know no type of metric.
+///
+/// compute(object, ranks)   the value over all ranks; the object's own state stays that of its rank.
+/// reset(object)            forgets everything.
+struct MetricRef {
+    void* object = nullptr;
+    at::Tensor (*compute)(void* object, CollectiveRef* ranks) = nullptr;
+    void (*reset)(void* object) = nullptr;
+};
+
+}  // namespace lit
