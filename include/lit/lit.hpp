@@ -7,6 +7,7 @@
 #include <lit/callbacks/backbone_finetuning.hpp>
 #include <lit/callbacks/base_finetuning.hpp>
 #include <lit/callbacks/callback.hpp>
+#include <lit/callbacks/device_stats_monitor.hpp>
 #include <lit/callbacks/early_stopping.hpp>
 #include <lit/callbacks/ema_weight_averaging.hpp>
 #include <lit/callbacks/gradient_accumulation.hpp>

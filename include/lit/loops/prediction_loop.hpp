@@ -78,6 +78,7 @@ class PredictionLoop {
         RunState& state = run_.state();
         state.results = nullptr;
         state.running = RunningStage::predicting;
+        state.progress.validation_batch.reset_on_run();
         modes_.capture(run_.module());
         if constexpr (module_listens<hooks::on_predict_model_eval, Run>) {
             call_module<hooks::on_predict_model_eval>(run_);
@@ -116,6 +117,7 @@ class PredictionLoop {
 
     template <class Output, class Batch>
     Output step(const Batch& batch, std::int64_t batch_idx, std::int64_t loader_idx) {
+        run_.state().progress.validation_batch.increment_ready();
         call_all<hooks::on_predict_batch_start>(run_, batch, batch_idx, loader_idx);
         const auto compute = [&]() -> Output {
             [[maybe_unused]] const auto scope = run_.precision().forward_scope(run_.device().type());
