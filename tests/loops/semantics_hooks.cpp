@@ -95,10 +95,6 @@ struct Onlooker {
     }
 };
 
-struct WantsToSkip {
-    lit::Next on_train_batch_start(auto&, auto&) const { return lit::Next::skip_epoch; }
-};
-
 /// Throws where it is told to.
 struct Breaks : probe::LineBase<Breaks> {
     lit::Hook where = lit::Hook::none;
@@ -257,12 +253,6 @@ TEST_SUITE("loops/semantics_hooks") {
         Carried alone;
         other.fit(alone, probe::batches(1));
         CHECK(alone.seen == 100.0);
-    }
-
-    TEST_CASE("what a callback's on_train_batch_start returns is ignored") {
-        probe::Line module;
-        auto trainer = probe::trainer({.max_epochs = 1}, WantsToSkip{});
-        CHECK(trainer.fit(module, probe::batches(3)).global_step == 3);
     }
 
     TEST_CASE("an exception from setup or from validation is heard, and no end hook follows") {
