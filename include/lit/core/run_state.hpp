@@ -13,6 +13,7 @@
 #include <lit/core/stage_clock.hpp>
 
 #include <cstdint>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -142,7 +143,8 @@ struct RunState {
     }
     [[nodiscard]] bool on_step() const { return iteration_ != Iteration::none; }
 
-    /// Validation inside an epoch of training puts the training's place in the epoch aside.
+    /// Validation inside an epoch of training puts the training's place in the epoch aside. An exception leaves it
+    /// where it was thrown: on_exception hooks see a validation that broke off.
     class Nested {
      public:
         explicit Nested(RunState& state)
@@ -151,6 +153,9 @@ struct RunState {
         Nested(const Nested&) = delete;
         Nested& operator=(const Nested&) = delete;
         ~Nested() {
+            if (std::uncaught_exceptions() > exceptions_) {
+                return;
+            }
             state_.iteration_ = iteration_;
             state_.results = results_;
             state_.running = running_;
@@ -161,6 +166,7 @@ struct RunState {
         int iteration_;
         ResultCollection* results_;
         RunningStage running_;
+        int exceptions_ = std::uncaught_exceptions();
     };
 
  private:

@@ -17,6 +17,7 @@
 #include <torch/nn/module.h>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -162,14 +163,14 @@ class EvaluationLoop {
         }
         return all;
     }
-    /// Whether there is something to evaluate. Loaders whose number is known only at run time may be none, so they are
-    /// asked for here; one loader is asked for where it is needed.
+    /// Whether there is something to evaluate. Of loaders that were given, and whose number is known only at run time,
+    /// there may be none; a hook that returns loaders is called where they are needed, as in Lightning.
     [[nodiscard]] bool validates() {
         if constexpr (offered && has_step) {
             if (limit_.is_zero()) {
                 return false;
             }
-            if constexpr (LoaderRange<Returned>) {
+            if constexpr (LoaderRange<Returned> && std::derived_from<Source, Given>) {
                 setup_data();
                 return !max_batches_.empty();
             } else {

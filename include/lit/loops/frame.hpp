@@ -106,6 +106,11 @@ class Frame {
         attempt([&] { call_datamodule<hooks::on_exception>(error); });
         attempt([&] { finalize_loggers("failed"); });
         attempt([&] { run_.strategy().teardown(run_.module()); });
+        if (const auto* interrupt = dynamic_cast<const Interrupt*>(&error);
+            interrupt != nullptr && interrupt->status() == Status::interrupted) {
+            // After Ctrl+C the metrics can still be read as they stood, also those of the batch that broke off.
+            attempt([&] { run_.state().publish(); });
+        }
     }
 
     template <class H, class... Args>
