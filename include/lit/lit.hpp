@@ -16,6 +16,7 @@
 #include <lit/callbacks/gradient_monitor.hpp>
 #include <lit/callbacks/lambda_callback.hpp>
 #include <lit/callbacks/learning_rate_monitor.hpp>
+#include <lit/callbacks/learning_rate_warm_up.hpp>
 #include <lit/callbacks/model_checkpoint.hpp>
 #include <lit/callbacks/model_summary.hpp>
 #include <lit/callbacks/on_exception_checkpoint.hpp>

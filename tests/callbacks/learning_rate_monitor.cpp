@@ -4,6 +4,7 @@
 #include "callbacks/scripted.hpp"
 
 #include <lit/callbacks/learning_rate_monitor.hpp>
+#include <lit/callbacks/learning_rate_warm_up.hpp>
 #include <lit/loggers/logger.hpp>
 #include <lit/optim/sgd.hpp>
 #include <lit/optim/step_lr.hpp>
@@ -118,6 +119,15 @@ TEST_SUITE("callbacks/learning_rate_monitor") {
             scripted::trainer({.max_epochs = 1, .log_every_n_steps = 1}, lit::LearningRateMonitor{}, Rows{});
         trainer.fit(module, scripted::batches(1));
         CHECK(trainer.callback_metrics().value("lr-SGD") == 0.5);
+    }
+    TEST_CASE("rates are those that a warm-up makes of them") {
+        Optimized module(halved_each_epoch);
+        auto trainer = scripted::trainer({.max_epochs = 2, .log_every_n_steps = 1},
+                                         lit::LearningRateMonitor{{.logging_interval = lit::Interval::step}}, Rows{},
+                                         lit::LearningRateWarmUp{{.steps = 4, .start_factor = 0.0}});
+        trainer.fit(module, scripted::batches(2));
+        CHECK(trainer.template get<Rows>().rows == Texts{"0: lr-SGD=0.0000", "1: lr-SGD=0.1250", "2: lr-SGD=0.1250",
+                                                         "3: lr-SGD=0.1875"});
     }
     TEST_CASE("a trainer without a logger is refused when training begins") {
         Optimized module(plain);

@@ -88,6 +88,12 @@ concept ClipsGradients = requires(const C& c) {
     { c.clip_val() } -> std::convertible_to<double>;
     { c.algorithm() } -> std::same_as<ClipAlgorithm>;
 };
+/// Multiplies the learning rates for the length of one update: `learning_rate_factor(global_step)`. Schedules, checkpoints
+/// and the optimizer's own numbers do not see it.
+template <class C>
+concept ScalesLearningRates = requires(const C& c, std::int64_t global_step) {
+    { c.learning_rate_factor(global_step) } -> std::convertible_to<double>;
+};
 /// Has state that a checkpoint holds, under a key that tells two of a kind apart.
 template <class C>
 concept StatefulCallback = requires(C& c, const C& k, const Dict& d) {
@@ -107,7 +113,8 @@ template <class C>
 concept CallbackPolicy =
     std::movable<std::remove_cvref_t<C>> &&
     (ListensToHooks<detail::component_t<C>> || LoggerPolicy<detail::component_t<C>> ||
-     AccumulatesGradients<detail::component_t<C>> || ClipsGradients<detail::component_t<C>>);
+     AccumulatesGradients<detail::component_t<C>> || ClipsGradients<detail::component_t<C>> ||
+     ScalesLearningRates<detail::component_t<C>>);
 
 /// A trainer holds its components in one of these: empty ones take no room.
 template <class... C>
@@ -129,5 +136,21 @@ constexpr void for_each_component(ComponentTuple<C...>& components, F&& f) {
     boost::hana::unpack(components, [&](auto&... component) { (visit(component, std::false_type{}), ...); });
     boost::hana::unpack(components, [&](auto&... component) { (visit(component, std::true_type{}), ...); });
 }
+
+namespace detail {
+
+/// What the components multiply the rates of the update by that comes after so many.
+template <class... C>
+[[nodiscard]] constexpr double learning_rate_factor(ComponentTuple<C...>& components, std::int64_t global_step) {
+    double factor = 1.0;
+    for_each_component(components, [&](auto& component) {
+        if constexpr (ScalesLearningRates<std::remove_reference_t<decltype(component)>>) {
+            factor *= static_cast<double>(component.learning_rate_factor(global_step));
+        }
+    });
+    return factor;
+}
+
+}  // namespace detail
 
 }  // namespace lit

@@ -28,7 +28,7 @@ struct LearningRateMonitorOptions {
 ///
 /// Names   the scheduler's `name`, or `lr-AdamW`; a second optimizer of that class is `lr-AdamW-1`; parameter groups
 ///         append `/pg1`, `/pg2`, or `/` and their own name.
-/// Units   by the step: on the batches on which `log_every_n_steps` comes round; x is the number of closed
+/// Units   the rates of the next update, a LearningRateWarmUp included. By the step: on the batches on which `log_every_n_steps` comes round; x is the number of closed
 ///         accumulation windows.
 /// Errors  ConfigError at the begin of training without a logger, and for groups of one optimizer with equal names.
 /// Cost    names are built once, at the begin of training; a step on which nothing is due costs a comparison.
@@ -113,6 +113,7 @@ class LearningRateMonitor {
 
     void send(auto& trainer, Interval now) {
         row_.clear();
+        const double factor = detail::learning_rate_factor(trainer.components(), trainer.global_step());
         for (const Line& line : lines_) {
             if (!options_.logging_interval && line.interval && line.interval != now) {
                 continue;
@@ -121,7 +122,7 @@ class LearningRateMonitor {
                 if (static_cast<std::size_t>(index) != line.optimizer) {
                     return;
                 }
-                put(trainer, line.lr, learning_rate(optimizer, line.group));
+                put(trainer, line.lr, factor * learning_rate(optimizer, line.group));
                 if (options_.log_momentum) {
                     put(trainer, line.momentum, momentum_of(optimizer, line.group));
                 }

@@ -4,6 +4,7 @@
 #include <lit/core/error.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/managed_optimizer.hpp>
+#include <lit/loops/update.hpp>
 #include <lit/module/module.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -62,7 +63,7 @@ class ClosureOptimizer {
     template <class Closure>
     void step(Closure&& closure) {
         closure();
-        run_.precision().step(optimizer_);
+        update(run_, optimizer_);
     }
     [[nodiscard]] Optimizer& optimizer() { return optimizer_; }
 
@@ -152,7 +153,7 @@ class Optimization {
             }
         } else {
             whole();
-            run_.precision().step(optimizer);
+            update(run_, optimizer);
         }
         progress.increment_completed();
         return std::move(*output);

@@ -10,6 +10,7 @@
 #include <lit/loops/logger_connector.hpp>
 #include <lit/loops/managed_optimizer.hpp>
 #include <lit/loops/trainer_options.hpp>
+#include <lit/loops/update.hpp>
 #include <lit/module/module.hpp>
 #include <lit/optim/clip.hpp>
 #include <lit/optim/configuration.hpp>
@@ -316,7 +317,7 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     void manual_step(Optimizer& optimizer) {
         detail::call_all<hooks::on_before_optimizer_step>(*this, optimizer);
         state().progress.manual_step.increment_ready();
-        parts_.precision.step(optimizer);
+        detail::update(*this, optimizer);
         state().progress.manual_step.increment_completed();
     }
     /// A message for people, on rank 0, past the progress bar.
