@@ -184,7 +184,7 @@ TEST_SUITE("callbacks/early_stopping") {
     }
 
     TEST_CASE("refuses to be without a monitor, or with two") {
-        CHECK_THROWS_AS(lit::EarlyStopping<>{}, lit::ConfigError);
+        CHECK_THROWS_AS(lit::EarlyStopping<>{lit::EarlyStoppingOptions{}}, lit::ConfigError);
         CHECK_THROWS_AS(Stopper{{.monitor = "another"}}, lit::ConfigError);
         CHECK_NOTHROW(Stopper{{.monitor = "value"}});
     }

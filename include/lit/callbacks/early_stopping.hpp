@@ -63,7 +63,12 @@ class EarlyStopping {
     using Role = role::monitor;
     static constexpr auto monitor_name = Monitor;
 
-    explicit EarlyStopping(EarlyStoppingOptions options = {})
+    EarlyStopping() : EarlyStopping(EarlyStoppingOptions{}) {
+        static_assert(!Monitor.empty(),
+                      "lit: EarlyStopping<>{} has no monitor. Write lit::EarlyStopping<\"val_loss\">{}, or "
+                      "lit::EarlyStopping<>{{.monitor = name}} for a name chosen at run time.");
+    }
+    explicit EarlyStopping(EarlyStoppingOptions options)
         : options_(std::move(options)),
           monitor_(who, options_.monitor),
           on_train_epoch_end_(options_.check_on_train_epoch_end),
