@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: GradientAccumulationScheduler for a module that optimizes by hand
+// lightning: RuntimeError when training begins
 // expect: lit: GradientAccumulationScheduler needs automatic optimization
 // expect: Leave the component out
 #include <lit/callbacks/gradient_accumulation_scheduler.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: An averaging function without the third argument
+// lightning: TypeError at the second update of the average
 // expect: lit: the averaging function of WeightAveraging is called as f(at::Tensor& averaged
 #include <lit/callbacks/weight_averaging.hpp>
 

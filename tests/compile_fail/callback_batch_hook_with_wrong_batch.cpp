@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: A callback's batch hook takes another batch than the loader yields
+// lightning: AttributeError or TypeError at the first batch
 // expect: this callback has a member on_train_batch_end that cannot be called as on_train_batch_end(trainer, module, outputs, batch, batch_idx)
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

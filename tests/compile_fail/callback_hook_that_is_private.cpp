@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: A callback's hook is private
+// lightning: Python has no private members
 // expect: this callback has a member on_fit_start that cannot be called as on_fit_start(trainer, module)
 // expect: make the member public
 #include <lit/optim/sgd.hpp>

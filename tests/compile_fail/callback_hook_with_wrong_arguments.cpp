@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: A callback's hook with an argument too much
+// lightning: TypeError when the hook is called
 // expect: this callback has a member on_train_epoch_end that cannot be called as on_train_epoch_end(trainer, module)
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

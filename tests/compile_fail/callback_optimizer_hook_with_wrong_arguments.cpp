@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: `on_before_optimizer_step(..., optimizer_idx)` of Lightning 1 in a callback
+// lightning: TypeError at the first step
 // expect: this callback has a member on_before_optimizer_step that cannot be called as on_before_optimizer_step(trainer, module, optimizer)
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: A callback without any hook, or with a misspelt one only
+// lightning: Never called, nothing is said
 // expect: lit: a component of this Trainer is none: it has no hook of Lightning's
 // expect: Give it a hook
 #include <lit/precision/fp32.hpp>

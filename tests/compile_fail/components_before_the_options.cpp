@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: Components before the options
+// lightning: Arguments have names
 // expect: lit: Trainer takes a strategy, a precision, lit::TrainerOptions and then the components, in this order
 #include <lit/callbacks/gradient_clip.hpp>
 #include <lit/precision/fp32.hpp>

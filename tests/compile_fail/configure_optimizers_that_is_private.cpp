@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: configure_optimizers is private
+// lightning: Python has no private members
 // expect: this module has a member configure_optimizers that cannot be called as configure_optimizers()
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

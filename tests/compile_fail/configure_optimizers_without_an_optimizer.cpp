@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: configure_optimizers returns something that is no optimizer
+// lightning: MisconfigurationException when fit begins
 // expect: lit: configure_optimizers() returned something that is no optimizer
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: `setup(stage)` of a data module with another argument
+// lightning: TypeError when fit begins
 // expect: this data module has a member setup that cannot be called as setup(lit::Stage)
 #include <lit/data/data_module.hpp>
 #include <lit/optim/sgd.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: fit of a plain torch module
+// lightning: TypeError when fit is called
 // expect: lit: fit takes a module derived from lit::Module
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

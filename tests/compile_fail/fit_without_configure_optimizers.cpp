@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: No configure_optimizers
+// lightning: MisconfigurationException when fit begins
 // expect: lit: fit needs configure_optimizers. Write auto configure_optimizers()
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

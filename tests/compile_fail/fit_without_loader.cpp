@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: No training data
+// lightning: MisconfigurationException when fit begins
 // expect: lit: fit needs training batches. Pass a loader as the second argument, or a data module with train_dataloader()
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

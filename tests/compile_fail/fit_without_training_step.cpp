@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: No training_step
+// lightning: MisconfigurationException when fit begins
 // expect: lit: fit needs a training_step. Write at::Tensor training_step(const Batch& batch)
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

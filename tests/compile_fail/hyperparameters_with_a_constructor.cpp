@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: Hyperparameters that are no plain struct
+// lightning: Whatever the constructor takes is saved
 // expect: lit: the hyperparameters of a module have to be an aggregate
 #include <lit/module/module.hpp>
 

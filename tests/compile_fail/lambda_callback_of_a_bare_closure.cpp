@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: A closure that is not said which hook it is for
+// lightning: Taken for `setup`, the first argument: TypeError when fit begins
 // expect: lit: LambdaCallback takes closures under the names of hooks
 #include <lit/callbacks/lambda_callback.hpp>
 

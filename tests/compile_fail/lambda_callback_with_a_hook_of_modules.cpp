@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// variant of: lambda_callback_with_an_unknown_hook
 // expect: lit: callbacks have no hook of this name
 #include <lit/callbacks/lambda_callback.hpp>
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: A misspelt hook for LambdaCallback
+// lightning: TypeError when the callback is built
 // expect: lit: callbacks have no hook of this name
 #include <lit/callbacks/lambda_callback.hpp>
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: Two closures for one hook
+// lightning: SyntaxError: an argument given twice
 // expect: lit: this LambdaCallback was given two closures for one hook
 #include <lit/callbacks/lambda_callback.hpp>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// variant of: callback_batch_hook_with_wrong_batch
 // expect: this callback has a member on_train_batch_end that cannot be called as on_train_batch_end(trainer, module, outputs, batch, batch_idx)
 #include <lit/callbacks/lambda_callback.hpp>
 #include <lit/optim/sgd.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: log of a text
+// lightning: ValueError at the first batch
 // expect: lit: log takes a number or a tensor of one element
 #include <lit/module/module.hpp>
 

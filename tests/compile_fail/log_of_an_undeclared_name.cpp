@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: log under a misspelt name
+// lightning: Logged under that name; a monitor of the right one fails later
 // expect: lit: log: this name is not in the module's Logs
 #include <lit/module/module.hpp>
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: An lr_scheduler that is none
+// lightning: AttributeError when fit begins
 // expect: lit: this lr_scheduler is no scheduler. Expected initialize(optimizer)
 #include <lit/optim/configuration.hpp>
 #include <lit/optim/linear_lr.hpp>

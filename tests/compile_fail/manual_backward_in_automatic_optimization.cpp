@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: manual_backward without turning automatic optimization off
+// lightning: MisconfigurationException at the first batch
 // expect: lit: manual_backward belongs to manual optimization
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: A transform that counts or draws in members of its own
+// lightning: Each worker process has a copy, changes are lost
 // expect: lit: the function given to mapped(dataset, function) must be callable
 #include <lit/data/mapped_dataset.hpp>
 #include <lit/data/tensor_dataset.hpp>

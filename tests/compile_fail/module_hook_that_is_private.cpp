@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: A module's hook is private
+// lightning: Python has no private members
 // expect: this module has a member on_train_start that cannot be called as on_train_start()
 // expect: make the member public
 #include <lit/optim/sgd.hpp>

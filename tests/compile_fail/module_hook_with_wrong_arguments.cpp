@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: A module's hook with an argument too much
+// lightning: TypeError when the hook is called
 // expect: this module has a member on_train_batch_start that cannot be called as on_train_batch_start(batch, batch_idx)
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: optimizer_step with other arguments than Lightning's
+// lightning: TypeError at the first step
 // expect: this module has a member optimizer_step that cannot be called as optimizer_step(epoch, batch_idx, optimizer, closure)
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

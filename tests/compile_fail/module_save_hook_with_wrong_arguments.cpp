@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: on_save_checkpoint takes a path
+// lightning: The dict is taken for the path, an error at the first checkpoint
 // expect: this module has a member on_save_checkpoint that cannot be called as on_save_checkpoint(lit::Dict& checkpoint)
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

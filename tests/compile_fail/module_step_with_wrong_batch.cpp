@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: training_step takes another batch than the loader yields
+// lightning: AttributeError or TypeError at the first batch
 // expect: this module has a member training_step that cannot be called as training_step(batch, batch_idx)
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: A misspelt monitor
+// lightning: RuntimeError at the first check, after an epoch of training
 // expect: lit: this callback's monitor is not in the module's Logs
 #include <lit/callbacks/early_stopping.hpp>
 #include <lit/optim/sgd.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: `return -1` in on_train_batch_start
+// lightning: This is how an epoch is skipped there
 // expect: lit: on_train_batch_start of a module returns nothing or a lit::Next
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: A precision among the callbacks
+// lightning: AttributeError when the trainer is built
 // expect: lit: a strategy or a precision stands among the components
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: `on_predict_epoch_end(trainer, module, results)` of Lightning 1
+// lightning: TypeError at the end of the prediction
 // expect: this callback has a member on_predict_epoch_end that cannot be called as on_predict_epoch_end(trainer, module)
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: predict without a predict_step
+// lightning: Calls forward with the whole batch
 // expect: lit: predict needs a predict_step. Write auto predict_step(const Batch& batch)
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>

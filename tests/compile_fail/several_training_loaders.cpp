@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: A list of training loaders
+// lightning: Combined; each batch is a list
 // expect: lit: fit takes one training loader, found several
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: Two strategies
+// lightning: Arguments have names
 // expect: lit: Trainer's second slot is the precision, found a strategy
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>

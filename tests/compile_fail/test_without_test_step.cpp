@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: test without a test_step
+// lightning: MisconfigurationException when the run begins
 // expect: lit: test needs a test_step. Write void test_step(const Batch& batch)
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: training_step without a return
+// lightning: A warning; nothing is learnt
 // expect: lit: training_step has to return the loss in automatic optimization
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: Two optimizers without manual optimization
+// lightning: RuntimeError when fit begins
 // expect: lit: automatic optimization has exactly one optimizer
 // expect: automatic_optimization = false
 #include <lit/optim/sgd.hpp>

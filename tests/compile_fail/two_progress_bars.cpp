@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: Two progress bars
+// lightning: MisconfigurationException when the trainer is built
 // expect: lit: two progress bars would write over each other. Keep one
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>

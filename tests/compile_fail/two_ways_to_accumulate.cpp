@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: GradientAccumulation and GradientAccumulationScheduler together
+// lightning: ValueError when training begins
 // expect: lit: gradients can be accumulated in one way only
 // expect: Keep one of them
 #include <lit/callbacks/gradient_accumulation.hpp>

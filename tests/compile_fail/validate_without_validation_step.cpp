@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: validate without a validation_step
+// lightning: MisconfigurationException when the run begins
 // expect: lit: validate needs a validation_step. Write void validation_step(const Batch& batch)
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
