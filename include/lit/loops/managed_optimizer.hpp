@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -23,19 +24,23 @@ class ManagedOptimizer {
  public:
     ManagedOptimizer(Run& run, Optimizer& optimizer) : run_(&run), optimizer_(&optimizer) {}
 
-    /// Manual optimization: one step. Counts as a global step.
+    /// Manual optimization: one step. Counts as a global step, and in `steps`.
     void step() {
         static_assert(!automatic_optimization<typename Run::module_type>,
                       "lit: an optimizer is stepped by hand in automatic optimization, which steps it too. Write static "
                       "constexpr bool automatic_optimization = false; in the module, or leave the step to the trainer.");
         run_->manual_step(*optimizer_);
+        ++steps_;
     }
+    /// Steps of this optimizer alone, in this run; `global_step` counts those of all together.
+    [[nodiscard]] std::int64_t steps() const { return steps_; }
     void zero_grad(bool set_to_none = true) { optimizer_->zero_grad(set_to_none); }
     [[nodiscard]] Optimizer& optimizer() { return *optimizer_; }
 
  private:
     Run* run_;
     Optimizer* optimizer_;
+    std::int64_t steps_ = 0;
 };
 
 namespace detail {
@@ -102,6 +107,18 @@ class OptimizerToggle {
 
  private:
     std::vector<std::pair<at::Tensor, bool>> flags_;
+};
+
+/// Untoggles at its end.
+class ToggledScope {
+ public:
+    explicit ToggledScope(OptimizerToggle& toggle) : toggle_(toggle) {}
+    ToggledScope(const ToggledScope&) = delete;
+    ToggledScope& operator=(const ToggledScope&) = delete;
+    ~ToggledScope() { toggle_.untoggle(); }
+
+ private:
+    OptimizerToggle& toggle_;
 };
 
 }  // namespace detail

@@ -9,6 +9,7 @@
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/logger_connector.hpp>
 #include <lit/loops/managed_optimizer.hpp>
+#include <lit/loops/managed_scheduler.hpp>
 #include <lit/loops/trainer_options.hpp>
 #include <lit/loops/update.hpp>
 #include <lit/module/module.hpp>
@@ -27,6 +28,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -107,6 +109,10 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
 
     [[nodiscard]] std::int64_t current_epoch() const { return state().current_epoch(); }
     [[nodiscard]] std::int64_t global_step() const { return state().global_step(); }
+    /// Micro-batches that were trained on, over the whole run and those it goes on from; the one in work is not yet.
+    [[nodiscard]] std::int64_t batches_seen() const { return state().progress.batch.total.processed; }
+    /// Accumulation windows that were closed: however many optimizers stepped in one, it counts once. The loggers' x.
+    [[nodiscard]] std::int64_t updates() const { return state().progress.batches_that_stepped; }
     [[nodiscard]] Stage stage() const { return state().stage; }
     [[nodiscard]] RunningStage running_stage() const { return state().running; }
     [[nodiscard]] bool sanity_checking() const { return state().sanity_checking(); }
@@ -195,6 +201,15 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     /// The optimizers of `configure_optimizers`, for manual optimization: one handle, or a tuple (a vector where a
     /// vector was returned) of them. `auto& [generator, discriminator] = trainer.optimizers();`
     [[nodiscard]] auto& optimizers() { return *handles_; }
+    /// The schedulers of `configure_optimizers`, for manual optimization: one handle, or a tuple (a vector where the
+    /// optimizers came in one) of them, an optional or a vector where the scheduler was one. They are stepped by the
+    /// module alone: `auto& [slow, fast] = trainer.lr_schedulers(); slow.step();`
+    [[nodiscard]] auto& lr_schedulers() {
+        static_assert(!std::same_as<typename decltype(schedulers_)::value_type, std::tuple<>>,
+                      "lit: lr_schedulers(): configure_optimizers returned no scheduler. Return "
+                      "lit::OptimizerConfig{.optimizer = ..., .lr_scheduler = ...} for each optimizer that has one.");
+        return *schedulers_;
+    }
     /// Computes the gradients of a module that optimizes by hand, with the hooks around it.
     void manual_backward(const at::Tensor& loss) {
         static_assert(!automatic_optimization<Module>,
@@ -210,6 +225,13 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     template <class Handle>
     void untoggle_optimizer(Handle& /*handle*/) {
         toggle_.untoggle();
+    }
+    /// Toggled as long as what is returned lives, also where an exception ends that:
+    /// `const auto toggled = trainer.toggled_optimizer(generator);`
+    template <class Handle>
+    [[nodiscard]] auto toggled_optimizer(Handle& handle) {
+        toggle_optimizer(handle);
+        return detail::ToggledScope(toggle_);
     }
     /// Limits gradients; an absent or non-positive value limits nothing.
     ///
@@ -265,6 +287,7 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     void set_configured(Returned&& returned) {
         configured_.emplace(std::forward<Returned>(returned), automatic_optimization<Module>);
         handles_.emplace(detail::HandlesOf<Run, configured_type>::make(*this, *configured_));
+        schedulers_.emplace(detail::scheduler_handles(*configured_));
     }
     void set_num_training_batches(std::optional<std::int64_t> batches) { num_training_batches_ = batches; }
     void set_num_val_batches(std::vector<std::int64_t> all, std::vector<std::int64_t> sanity) {
@@ -379,6 +402,7 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     TrainerOptions options_;
     std::optional<configured_type> configured_;
     std::optional<typename detail::HandlesOf<Run, configured_type>::type> handles_;
+    std::optional<detail::scheduler_handles_t<configured_type>> schedulers_;
     detail::OptimizerToggle toggle_;
     std::optional<std::int64_t> num_training_batches_;
     std::vector<std::int64_t> num_val_batches_;

@@ -243,6 +243,8 @@ struct EntriesOf<std::vector<T>> {
 /// for_each_optimizer(fn)   fn(index, optimizer&); the index is a std::integral_constant unless they came in
 ///                          a vector.
 /// for_each_scheduler(fn)   fn(slot&, optimizer&), an absent `std::optional` left out; see SchedulerSlot.
+/// map_schedules(fn)        fn(held&, optimizer&), `held` a slot, an optional one or a vector; what it returns as a
+///                          tuple, or, where the optimizers came in a vector, a vector of these (of the one).
 /// Attaching the schedulers (their step 0) is part of the construction, as it is in Python.
 /// Errors  ConfigError: see LRSchedulerConfig.
 template <class Returned>
@@ -304,6 +306,33 @@ class Configured {
         for_each_entry([&](auto, auto& entry) {
             for_each_slot(entry.slots, [&](auto& slot) { fn(slot, entry.optimizer); });
         });
+    }
+
+    template <class Fn>
+    auto map_schedules(const Fn& fn) {
+        const auto of_entry = [&fn](auto& entry) {
+            return std::apply(
+                [&](auto&... held) { return std::tuple<decltype(fn(held, entry.optimizer))...>(fn(held, entry.optimizer)...); },
+                entry.slots);
+        };
+        if constexpr (is_static) {
+            return std::apply([&](auto&... entry) { return std::tuple_cat(of_entry(entry)...); }, entries_);
+        } else {
+            using Each = decltype(of_entry(entries_[0]));
+            if constexpr (std::tuple_size_v<Each> == 1) {
+                std::vector<std::tuple_element_t<0, Each>> all;
+                for (auto& entry : entries_) {
+                    all.push_back(std::get<0>(of_entry(entry)));
+                }
+                return all;
+            } else {
+                std::vector<Each> all;
+                for (auto& entry : entries_) {
+                    all.push_back(of_entry(entry));
+                }
+                return all;
+            }
+        }
     }
 
  private:
