@@ -139,6 +139,7 @@ class Optimization {
         progress.increment_ready();
         const auto whole = [&] {
             closure();
+            divide_by_real_size(optimizer, batch_idx % window + 1, window);
             call_all<hooks::on_before_optimizer_step>(run_, optimizer);
             clip(optimizer);
         };
@@ -242,6 +243,23 @@ class Optimization {
         } else {
             run_.clip_gradients(optimizer, value, algorithm);
         }
+    }
+
+    /// Each loss was divided by the window's nominal length; a component may want the mean over the real one.
+    template <class Optimizer>
+    void divide_by_real_size(Optimizer& optimizer, std::int64_t real, std::int64_t window) {
+        for_each_component(run_.components(), [&](auto& component) {
+            if constexpr (requires { component.divides_by_real_size(); }) {
+                if (real < window && component.divides_by_real_size()) {
+                    const at::NoGradGuard no_grad;
+                    for (const at::Tensor& parameter : parameters_of(optimizer)) {
+                        if (parameter.grad().defined()) {
+                            parameter.mutable_grad().mul_(static_cast<double>(window) / static_cast<double>(real));
+                        }
+                    }
+                }
+            }
+        });
     }
 
     void check_finite(const at::Tensor& loss, std::int64_t batch_idx) const {
