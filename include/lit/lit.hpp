@@ -22,6 +22,7 @@
 #include <lit/callbacks/on_exception_checkpoint.hpp>
 #include <lit/callbacks/progress_bar.hpp>
 #include <lit/callbacks/stop_file.hpp>
+#include <lit/callbacks/throughput_monitor.hpp>
 #include <lit/callbacks/timer.hpp>
 #include <lit/callbacks/weight_averaging.hpp>
 #include <lit/checkpoint/file.hpp>
@@ -29,6 +30,7 @@
 #include <lit/core/error.hpp>
 #include <lit/core/hparams.hpp>
 #include <lit/core/seed.hpp>
+#include <lit/core/throughput.hpp>
 #include <lit/data/data_loader.hpp>
 #include <lit/data/data_module.hpp>
 #include <lit/data/fashion_mnist.hpp>

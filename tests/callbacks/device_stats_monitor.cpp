@@ -45,7 +45,7 @@ TEST_SUITE("callbacks/device_stats_monitor") {
         auto trainer = scripted::trainer({.max_epochs = 2, .num_sanity_val_steps = 1, .log_every_n_steps = 2},
                                          DeviceStatsMonitor{}, KeptRows{"DeviceStats"});
         Script module;
-        trainer.fit(module, scripted::batches(4), scripted::batches(1));
+        trainer.fit(module, scripted::batches(4), scripted::batches(2));
         const std::string stats = " cpu_vm_percent cpu_percent cpu_swap_percent";
         CHECK(lines(trainer.get<KeptRows>()) ==
               Texts{"1 on_train_batch_start" + stats, "1 on_train_batch_end" + stats,

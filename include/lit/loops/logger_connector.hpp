@@ -4,7 +4,7 @@
 #include <lit/callbacks/callback.hpp>
 #include <lit/core/metric_names.hpp>
 #include <lit/core/metric_table.hpp>
-#include <lit/core/progress.hpp>
+#include <lit/core/run_state.hpp>
 #include <lit/core/stage.hpp>
 #include <lit/loggers/logger.hpp>
 
@@ -35,17 +35,20 @@ class LoggerConnector {
         for_each_logger([&any](const auto&) { any = true; });
         return any;
     }
-    /// Whether `log_every_n_steps` has come round: of accumulation windows in a fit (the one in work is the next), of the
-    /// batches of this run elsewhere.
+    /// Whether `log_every_n_steps` has come round: of accumulation windows in training (the one in work is the next), of
+    /// batches of its run in an evaluation, also of one inside of a fit.
     [[nodiscard]] bool should_update_logs() const {
         const std::int64_t every = self().options().log_every_n_steps;
         if (every <= 0) {
             return false;
         }
-        const FitProgress& progress = self().state().progress;
-        const std::int64_t step = self().stage() == Stage::fit ? progress.batches_that_stepped + 1
-                                                               : progress.validation_batch.current.ready;
-        return step % every == 0 || self().state().should_stop;
+        const RunState& state = self().state();
+        if (state.running == RunningStage::none || state.should_stop) {
+            return true;
+        }
+        const std::int64_t step = state.running == RunningStage::training ? state.progress.batches_that_stepped + 1
+                                                                          : state.progress.validation_batch.current.ready;
+        return step % every == 0;
     }
     /// One row to every logger, on rank 0. Without a step: the value logged as "step" if there is one, else the
     /// number of closed accumulation windows, and `epoch` is added.
