@@ -193,8 +193,9 @@ TEST_SUITE("loops/semantics_length") {
         CHECK(messages.contains("1000"));
         auto steps = probe::trainer({.max_steps = 2005});
         CHECK(steps.fit(module, probe::batches(2)).epochs == 1003);
-        auto time = probe::trainer({.max_time = std::chrono::milliseconds(0)});
-        CHECK(time.fit(module, probe::batches(2)).global_step == 1);
+        auto time =
+            probe::trainer({.max_time = std::chrono::milliseconds(30)}, Slow{std::chrono::milliseconds(20)});
+        CHECK(time.fit(module, probe::batches(1)).global_step == 2);
     }
 
     TEST_CASE("a run says which limit ended it, and nothing after a stop that was asked for") {
