@@ -6,6 +6,7 @@
 // <lit/optim/torch_optimizer.hpp> (LibTorch's own optimizers).
 #include <lit/callbacks/backbone_finetuning.hpp>
 #include <lit/callbacks/base_finetuning.hpp>
+#include <lit/callbacks/base_prediction_writer.hpp>
 #include <lit/callbacks/callback.hpp>
 #include <lit/callbacks/device_stats_monitor.hpp>
 #include <lit/callbacks/early_stopping.hpp>
@@ -20,6 +21,7 @@
 #include <lit/callbacks/model_checkpoint.hpp>
 #include <lit/callbacks/model_summary.hpp>
 #include <lit/callbacks/on_exception_checkpoint.hpp>
+#include <lit/callbacks/prediction_writer.hpp>
 #include <lit/callbacks/progress_bar.hpp>
 #include <lit/callbacks/stop_file.hpp>
 #include <lit/callbacks/throughput_monitor.hpp>

@@ -94,6 +94,11 @@ template <class C>
 concept ScalesLearningRates = requires(const C& c, std::int64_t global_step) {
     { c.learning_rate_factor(global_step) } -> std::convertible_to<double>;
 };
+/// Wants to know in `predict` which samples a batch is made of, and what all batches came to.
+template <class C>
+concept WritesPredictions = requires {
+    requires C::writes_predictions;
+};
 /// Has state that a checkpoint holds, under a key that tells two of a kind apart.
 template <class C>
 concept StatefulCallback = requires(C& c, const C& k, const Dict& d) {

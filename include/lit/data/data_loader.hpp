@@ -113,6 +113,8 @@ class DataLoader {
             return *this;
         }
         void operator++(int) { ++*this; }
+        /// Which samples of the dataset the batch is made of, in its order.
+        [[nodiscard]] std::vector<std::int64_t> batch_indices() const { return epoch_->current_indices(); }
         [[nodiscard]] friend bool operator==(const iterator& it, std::default_sentinel_t /*end*/) {
             return it.epoch_->done();
         }

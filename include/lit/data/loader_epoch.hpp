@@ -80,6 +80,17 @@ class LoaderEpoch {
 
     [[nodiscard]] bool done() const { return !current_.has_value(); }
     [[nodiscard]] Batch& current() { return *current_; }
+    /// Which samples of the dataset the current batch is made of.
+    [[nodiscard]] std::vector<std::int64_t> current_indices() const {
+        const std::int64_t begin = (next_ - 1) * options_.batch_size;
+        std::vector<std::int64_t> indices(
+            static_cast<std::size_t>(std::min(begin + options_.batch_size, samples_) - begin));
+        for (std::size_t i = 0; i < indices.size(); ++i) {
+            const std::size_t place = static_cast<std::size_t>(begin) + i;
+            indices[i] = order_ ? (*order_)[place] : static_cast<std::int64_t>(place);
+        }
+        return indices;
+    }
 
     void advance() {
         current_.reset();

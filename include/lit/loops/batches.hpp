@@ -17,9 +17,22 @@
 
 namespace lit::detail {
 
+/// Stands for the place of a batch that was read ahead of.
+struct NoPosition {};
+
+/// Hands the loader's own place along to who wants it.
+template <class Visit, class Position, class Batch>
+bool visit_at(Visit& visit, [[maybe_unused]] Position& position, const Batch& batch, std::int64_t index, bool is_last) {
+    if constexpr (std::is_invocable_v<Visit&, const Batch&, std::int64_t, bool, Position&>) {
+        return visit(batch, index, is_last, position);
+    } else {
+        return visit(batch, index, is_last);
+    }
+}
+
 /// Walks through the batches of a loader from batch `first` on, `limit` of them at most.
 ///
-/// `visit(batch, index, is_last)` answers whether to go on. A loader that does not know its size is read one batch
+/// `visit(batch, index, is_last)`, or `visit(batch, index, is_last, iterator)`, answers whether to go on. A loader that does not know its size is read one batch
 /// ahead, so that the last batch is known when it is visited.
 template <class Loader, class Visit>
 void for_each_batch(Loader& loader, std::int64_t first, std::optional<std::int64_t> limit, Visit&& visit) {
@@ -35,7 +48,7 @@ void for_each_batch(Loader& loader, std::int64_t first, std::optional<std::int64
     if (const auto size = loader_size(loader)) {
         const std::int64_t stop = limit ? std::min(*limit, *size) : *size;
         while (index < stop && position != end) {
-            if (!visit(std::as_const(*position), index, index + 1 == stop)) {
+            if (!visit_at(visit, position, std::as_const(*position), index, index + 1 == stop)) {
                 return;
             }
             // The last batch is not followed by a wait for one that nobody asked for.
@@ -50,7 +63,8 @@ void for_each_batch(Loader& loader, std::int64_t first, std::optional<std::int64
             const auto& batch = *position;
             ++position;
             const bool last = position == end || (limit && index + 1 >= *limit);
-            if (!visit(batch, index++, last) || last) {
+            NoPosition ahead;
+            if (!visit_at(visit, ahead, batch, index++, last) || last) {
                 return;
             }
         } else {
@@ -60,7 +74,8 @@ void for_each_batch(Loader& loader, std::int64_t first, std::optional<std::int64
                 ++position;
                 last = !(position != end);
             }
-            if (!visit(batch, index++, last) || last) {
+            NoPosition ahead;
+            if (!visit_at(visit, ahead, batch, index++, last) || last) {
                 return;
             }
         }

@@ -54,6 +54,11 @@ void call_callbacks_if(Run& run, Args&&... args) {
 }
 
 template <class Components>
+inline constexpr bool any_prediction_writer = false;
+template <class... C>
+inline constexpr bool any_prediction_writer<ComponentTuple<C...>> = (WritesPredictions<component_t<C>> || ...);
+
+template <class Components>
 inline constexpr bool any_timer = false;
 template <class... C>
 inline constexpr bool any_timer<ComponentTuple<C...>> = (has_role<C, role::timer> || ...);

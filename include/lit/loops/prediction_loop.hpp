@@ -26,6 +26,9 @@ class PredictionLoop {
 
     explicit PredictionLoop(Run& run) : run_(run) {}
 
+    static auto output_type() {
+        return std::type_identity<output_t<moved_batch_t<Run, typename decltype(batch_type<Loaders>())::type>>>{};
+    }
     /// One entry per loader, each with one entry per batch; tensors are on the CPU.
     auto run() {
         setup_data();
@@ -65,9 +68,10 @@ class PredictionLoop {
     }
 
     auto predict() {
-        using Output = output_t<moved_batch_t<Run, typename decltype(batch_type<Loaders>())::type>>;
+        using Output = typename decltype(output_type())::type;
         static_assert(!std::is_void_v<Output>, "lit: predict_step has to return the prediction of its batch.");
         std::vector<std::vector<Output>> predictions;
+        run_.begin_predictions(&predictions);
         bool any = false;
         for (const std::int64_t count : batches_) {
             any |= count != 0;
@@ -94,9 +98,11 @@ class PredictionLoop {
         call_all<hooks::on_predict_epoch_start>(run_);
         for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t loader_idx) {
             auto& outputs = predictions.emplace_back();
+            run_.begin_loader();
             const std::int64_t limit = batches_[static_cast<std::size_t>(loader_idx)];
             for_each_batch(loader, 0, limit < 0 ? std::nullopt : std::optional(limit),
-                           [&](const auto& batch, std::int64_t batch_idx, bool is_last) {
+                           [&](const auto& batch, std::int64_t batch_idx, bool is_last, auto& position) {
+                               run_.begin_batch(position);
                                with_transferred(run_, batch, loader_idx, [&](const auto& moved) {
                                    outputs.push_back(step<Output>(moved, batch_idx, loader_idx));
                                });
@@ -137,6 +143,11 @@ class PredictionLoop {
     HeldLoader<requested_t<Source, PredictRequest>> loaders_;
     std::vector<std::int64_t> batches_;
     ModuleModes modes_;
+};
+
+template <class Run>
+struct PredictionsOf {
+    using type = std::vector<std::vector<typename decltype(PredictionLoop<Run>::output_type())::type>>;
 };
 
 }  // namespace lit::detail

@@ -9,6 +9,7 @@
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/logger_connector.hpp>
 #include <lit/loops/managed_optimizer.hpp>
+#include <lit/loops/predicted_batches.hpp>
 #include <lit/loops/managed_scheduler.hpp>
 #include <lit/loops/trainer_options.hpp>
 #include <lit/loops/update.hpp>
@@ -91,6 +92,8 @@ struct LogCallsOf<Run, Module, ComponentTuple<C...>> {
 ///           the trainer's type.
 template <class Parts, class Module, class Source>
 class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
+            public detail::PredictedBatches<Run<Parts, Module, Source>,
+                                            detail::any_prediction_writer<typename Parts::components_type>>,
             public detail::LogCallsOf<Run<Parts, Module, Source>, Module, typename Parts::components_type>::type {
  public:
     using parts_type = Parts;
