@@ -9,6 +9,7 @@
 #include <lit/callbacks/base_prediction_writer.hpp>
 #include <lit/callbacks/callback.hpp>
 #include <lit/callbacks/device_stats_monitor.hpp>
+#include <lit/callbacks/dynamic_batch_size.hpp>
 #include <lit/callbacks/early_stopping.hpp>
 #include <lit/callbacks/ema_weight_averaging.hpp>
 #include <lit/callbacks/gradient_accumulation.hpp>

@@ -99,6 +99,13 @@ template <class C>
 concept WritesPredictions = requires {
     requires C::writes_predictions;
 };
+/// Says how many samples the training batches hold: `choose_batch_size(epoch, global_step)` is called when an epoch begins,
+/// `batch_size()` is what was chosen last; empty as long as the loader's own size is to stay.
+template <class C>
+concept SizesBatches = requires(C& c, const C& k, std::int64_t n) {
+    c.choose_batch_size(n, n);
+    { k.batch_size() } -> std::convertible_to<std::optional<std::int64_t>>;
+};
 /// Has state that a checkpoint holds, under a key that tells two of a kind apart.
 template <class C>
 concept StatefulCallback = requires(C& c, const C& k, const Dict& d) {
@@ -119,7 +126,7 @@ concept CallbackPolicy =
     std::movable<std::remove_cvref_t<C>> &&
     (ListensToHooks<detail::component_t<C>> || LoggerPolicy<detail::component_t<C>> ||
      AccumulatesGradients<detail::component_t<C>> || ClipsGradients<detail::component_t<C>> ||
-     ScalesLearningRates<detail::component_t<C>>);
+     ScalesLearningRates<detail::component_t<C>> || SizesBatches<detail::component_t<C>>);
 
 /// A trainer holds its components in one of these: empty ones take no room.
 template <class... C>

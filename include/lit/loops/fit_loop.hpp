@@ -21,6 +21,11 @@
 
 namespace lit::detail {
 
+template <class Components>
+inline constexpr bool sizes_batches = false;
+template <class... C>
+inline constexpr bool sizes_batches<ComponentTuple<C...>> = (SizesBatches<component_t<C>> || ...);
+
 /// The epochs of a fit: the order of Lightning's hooks from the sanity check to on_train_end.
 template <class Run>
 class FitLoop {
@@ -38,6 +43,11 @@ class FitLoop {
     ~FitLoop() {
         if (put_in_order_ && loader_.has_value()) {
             take_back_order(loader_.get());
+        }
+        if constexpr (sizes_batches<typename Run::components_type>) {
+            if (own_batch_size_ && loader_.has_value()) {
+                deref(loader_.get()).set_batch_size(*own_batch_size_);
+            }
         }
     }
 
@@ -127,12 +137,12 @@ class FitLoop {
 
     void train(bool resumed) {
         RunState& state = run_.state();
-        setup_data();
+        const bool inside_epoch =
+            resumed && state.progress.epoch.current.started > state.progress.epoch.current.processed;
+        setup_data(!inside_epoch);
         if (done() || max_batches_ == 0) {
             return;
         }
-        FitProgress& progress = state.progress;
-        const bool inside_epoch = resumed && progress.epoch.current.started > progress.epoch.current.processed;
         if (epoch_.is_validation_epoch()) {
             validation_.setup_data();
         }
@@ -151,6 +161,9 @@ class FitLoop {
         RunState& state = run_.state();
         FitProgress& progress = state.progress;
         reload_if_due();
+        if (!resumed_inside && size_batches(true)) {
+            count_batches();
+        }
         set_epoch_if(loader_.get(), progress.epoch.current.processed);
         std::int64_t first_batch = 0;
         if (resumed_inside) {
@@ -215,7 +228,8 @@ class FitLoop {
         }
     }
 
-    void setup_data() {
+    /// `new_epoch`: not one that a checkpoint goes on in.
+    void setup_data(bool new_epoch = true) {
         const TrainerOptions& options = run_.options();
         if (options.limit_train_batches.is_zero()) {
             max_batches_ = 0;
@@ -239,16 +253,47 @@ class FitLoop {
                                      .seed = static_cast<std::int64_t>(global_seed().value_or(0))});
             }
         }
-        max_batches_ = options.limit_train_batches.of(loader_size(loader), "limit_train_batches");
+        size_batches(new_epoch);
         last_load_epoch_ = run_.current_epoch();
-        run_.set_num_training_batches(max_batches_);
-        epoch_.set_up(max_batches_, validates_);
+        count_batches();
         if (max_batches_ && *max_batches_ < options.log_every_n_steps && run_.has_loggers() && !run_.fast_dev_run() &&
             !told_of_logging_) {
             told_of_logging_ = true;
             run_.warn("an epoch has " + std::to_string(*max_batches_) + " batches, log_every_n_steps = " +
                       std::to_string(options.log_every_n_steps) + ". Lower it to see rows of each epoch.");
         }
+    }
+    /// Of the loader as it is now.
+    void count_batches() {
+        max_batches_ = run_.options().limit_train_batches.of(loader_size(loader_.get()), "limit_train_batches");
+        run_.set_num_training_batches(max_batches_);
+        epoch_.set_up(max_batches_, validates_);
+    }
+    /// Whether the loader's batches were given another size. An epoch keeps the size that it began with, also where a
+    /// checkpoint goes on in it.
+    bool size_batches([[maybe_unused]] bool new_epoch) {
+        if constexpr (sizes_batches<typename Run::components_type>) {
+            auto& loader = deref(loader_.get());
+            static_assert(
+                requires { loader.set_batch_size(loader.batch_size()); },
+                "lit: a component sets the batch size (DynamicBatchSize), which the training loader cannot: expected a "
+                "lit::DataLoader, or a loader with batch_size() and set_batch_size(n).");
+            std::optional<std::int64_t> size;
+            for_each_component(run_.components(), [&](auto& component) {
+                if constexpr (SizesBatches<std::remove_reference_t<decltype(component)>>) {
+                    if (new_epoch) {
+                        component.choose_batch_size(run_.current_epoch(), run_.global_step());
+                    }
+                    size = component.batch_size();
+                }
+            });
+            if (size && *size != loader.batch_size()) {
+                own_batch_size_ = own_batch_size_.value_or(loader.batch_size());
+                loader.set_batch_size(*size);
+                return true;
+            }
+        }
+        return false;
     }
     void reload_if_due() {
         const std::int64_t every = run_.options().reload_dataloaders_every_n_epochs;
@@ -293,6 +338,7 @@ class FitLoop {
     bool validates_ = false;
     bool told_of_logging_ = false;
     bool put_in_order_ = false;
+    std::optional<std::int64_t> own_batch_size_;  ///< the loader's, given back at the end
 };
 
 }  // namespace lit::detail
