@@ -159,17 +159,20 @@ consteval bool monitors_are_declared(std::type_identity<ComponentTuple<C...>>) {
     return (monitor_is_declared<M, component_t<C>, C...>() && ... && true);
 }
 
-/// What a component itself says about the types of a fit, in a static `check_fit<Module, Configured>()`. One that may be
-/// absent says it when training begins.
-template <class Module, class Configured, class C>
+/// What a component itself says about the types of a fit, in a static `check_fit<Module, Configured>()`, and about where
+/// the data come from, in `check_source<Source>()`. One that may be absent says it when training begins.
+template <class Module, class Configured, class Source, class C>
 consteval void ask_component() {
     if constexpr (requires { &C::template check_fit<Module, Configured>; }) {
+    if constexpr (requires { &C::template check_source<Source>; }) {
+        C::template check_source<Source>();
+    }
         C::template check_fit<Module, Configured>();
     }
 }
-template <class Module, class Configured, class... C>
+template <class Module, class Configured, class Source, class... C>
 consteval bool ask_components(std::type_identity<ComponentTuple<C...>>) {
-    (ask_component<Module, Configured, C>(), ...);
+    (ask_component<Module, Configured, Source, C>(), ...);
     return true;
 }
 
@@ -280,7 +283,7 @@ consteval Mistake check_fit_types() {
                   "lit: this callback's monitor is not in the module's Logs. Log it under that name and add "
                   "it to `using "
                   "Logs = lit::Logs<...>`, or correct the monitor.");
-    static_assert(ask_components<M, Configured>(std::type_identity<typename Run::components_type>{}));
+    static_assert(ask_components<M, Configured, Source>(std::type_identity<typename Run::components_type>{}));
     if constexpr (!has_step || !has_optimizers<M> || !TrainRequest::offered<Source> || !one_loader) {
         return {Culprit::said};
     } else if constexpr (!optimizers_callable<M>) {

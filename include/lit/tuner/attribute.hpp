@@ -100,36 +100,50 @@ void for_each_attribute(Module& module, Source& source, F&& f) {
     }
 }
 
+template <Attribute Given, class Object>
+consteval bool has_member() {
+    if constexpr (requires(Object & object) { object.*Given.key; }) {
+        return true;
+    } else if constexpr (requires(Object & object) { object.hparams; }) {
+        return requires(Object & object) { object.hparams.*Given.key; };
+    } else {
+        return false;
+    }
+}
+template <class Object, class Field>
+consteval bool points_to_number(Field Object::*) {
+    return TunableField<Field>;
+}
+/// Says in an assertion what is wrong with the attribute for these types.
+template <Attribute Given, class Module, class Source>
+consteval bool check_attribute() {
+    if constexpr (is_member_attribute<decltype(Given)>) {
+        constexpr bool known = has_member<Given, Module>() || has_member<Given, Source>();
+        constexpr bool number = points_to_number(Given.key);
+        static_assert(known,
+                      "lit: the member that was named for the tuner belongs neither to the module nor to the "
+                      "data module nor to their hparams. Give a pointer to a member of one of these.");
+        static_assert(
+            number,
+            "lit: the member that was named for the tuner is no number. Expected a floating point or "
+            "integral field, or an std::optional of one.");
+        return known && number;
+    } else {
+        return true;
+    }
+}
+
 /// Calls `f(field)` for every holder of the attribute.
-///
-/// Errors  a member of neither the module, the data module nor their hyperparameters does not compile.
 template <Attribute Given, class Module, class Source, class F>
 void for_each_holder(Module& module, Source& source, std::string_view name, F&& f) {
-    if constexpr (is_member_attribute<decltype(Given)>) {
+    if constexpr (!check_attribute<Given, Module, Source>()) {
+        return;  // said already
+    } else if constexpr (is_member_attribute<decltype(Given)>) {
         const auto visit = [&](auto& object) {
             if constexpr (requires { object.*Given.key; }) {
-                static_assert(
-                    TunableField<std::remove_cvref_t<decltype(object.*Given.key)>>,
-                    "lit: the member that was named for the tuner is no number. Expected a floating point "
-                    "or integral field, or an std::optional of one.");
                 f(object.*Given.key);
             }
         };
-        constexpr bool known = [] {
-            bool any = requires(Module & m) { m.*Given.key; }
-            || requires(Source & s) { s.*Given.key; };
-            if constexpr (requires(Module & m) { m.hparams; }) {
-                any = any || requires(Module & m) { m.hparams.*Given.key; };
-            }
-            if constexpr (requires(Source & s) { s.hparams; }) {
-                any = any || requires(Source & s) { s.hparams.*Given.key; };
-            }
-            return any;
-        }();
-        static_assert(
-            known,
-            "lit: the member that was named for the tuner belongs neither to the module nor to the data "
-            "module nor to their hparams. Give a pointer to a member of one of these.");
         visit(module);
         if constexpr (requires { module.hparams; }) {
             visit(module.hparams);

@@ -58,12 +58,17 @@ class BatchSizeFinder {
         options_.check();
     }
 
+    template <class Source>
+    static consteval void check_source() {
+        static_assert(
+            !std::derived_from<Source, detail::Given>,
+            "lit: BatchSizeFinder needs loaders that can be built anew, found one that was handed to the "
+            "trainer. Give a data module, or write train_dataloader() in the module.");
+    }
+
     void setup(auto& trainer, auto& module, Stage /*stage*/) {
         using Source = typename std::remove_cvref_t<decltype(trainer)>::source_type;
-        static_assert(!std::derived_from<Source, detail::Given>,
-                      "lit: BatchSizeFinder needs loaders that can be built anew, found loaders that were "
-                      "handed to the "
-                      "trainer. Give a data module, or write train_dataloader() in the module.");
+        check_source<Source>();
         if (trainer.world_size() > 1) {
             throw ConfigError(
                 "BatchSizeFinder: found " + std::to_string(trainer.world_size()) +
@@ -129,7 +134,7 @@ class BatchSizeFinder {
                 detail::BatchSizeSearch(options_, present, samples, try_size, assign, say).run();
         });
         run.reload_dataloaders();
-        say("the run goes on with batch size " + std::to_string(*optimal_batch_size_));
+        say("batch size set to " + std::to_string(*optimal_batch_size_));
     }
 
     template <Stage S, class Run>

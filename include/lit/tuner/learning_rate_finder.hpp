@@ -85,15 +85,17 @@ class LearningRateFinder {
     void on_fit_start(auto& trainer, auto& module) { lr_find(trainer, module); }
 
     void lr_find(auto& trainer, auto& module) {
-        using Run = std::remove_cvref_t<decltype(trainer)>;
-        using Module = typename Run::module_type;
-        static_assert(
-            automatic_optimization<Module>,
-            "lit: LearningRateFinder raises the learning rate after each step that the trainer makes; this "
-            "module optimizes by hand. Remove the finder, or use automatic optimization.");
-        if constexpr (automatic_optimization<Module>) {
+        if constexpr (automatic_optimization<typename std::remove_cvref_t<decltype(trainer)>::module_type>) {
             search(trainer, module);
         }
+    }
+
+    template <class Module, class Configured>
+    static consteval void check_fit() {
+        static_assert(
+            automatic_optimization<Module>,
+            "lit: LearningRateFinder raises the rate after each step that the trainer makes; this module "
+            "optimizes by hand. Remove the finder, or use automatic optimization.");
     }
 
     /// What the last search found; empty before the first, and after `fast_dev_run`.

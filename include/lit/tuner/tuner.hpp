@@ -191,6 +191,8 @@ class Tuner<Trainer<Strategy, Precision, Components...>> {
                       "write train_dataloader() in the module.");
         if constexpr (!LoaderSource<std::remove_reference_t<Data>>) {
             return find_batch_size<S, Name>(module, data, options);
+        } else {
+            return std::nullopt;
         }
     }
 
@@ -198,9 +200,25 @@ class Tuner<Trainer<Strategy, Precision, Components...>> {
     template <Attribute Name, class Module, class Source>
     std::optional<LRFindResult> find_lr(Module& module, Source& source, const LRFindOptions& options) {
         static_assert(
+            automatic_optimization<Module>,
+            "lit: a learning rate search raises the rate after each step that the trainer makes; this "
+            "module optimizes by hand. Use automatic optimization, or search by hand.");
+        static_assert(detail::check_attribute<Name, Module, Source>());
+        static_assert(
             !(detail::finds_learning_rate<Components> || ...),
             "lit: this trainer already has a LearningRateFinder, which runs in fit. Remove it, or call fit "
             "instead of lr_find.");
+        constexpr bool fine = automatic_optimization<Module> &&
+                              detail::check_attribute<Name, Module, Source>() &&
+                              !(detail::finds_learning_rate<Components> || ...);
+        if constexpr (fine) {
+            return found_lr<Name>(module, source, options);
+        } else {
+            return std::nullopt;
+        }
+    }
+    template <Attribute Name, class Module, class Source>
+    std::optional<LRFindResult> found_lr(Module& module, Source& source, const LRFindOptions& options) {
         detail::FindsAndEnds<LearningRateFinder<Name>> finder(
             {.min_lr = options.min_lr,
              .max_lr = options.max_lr,
@@ -220,9 +238,15 @@ class Tuner<Trainer<Strategy, Precision, Components...>> {
             !(detail::finds_batch_size<Components> || ...),
             "lit: this trainer already has a BatchSizeFinder, which runs by itself. Remove it, or call fit "
             "instead of scale_batch_size.");
-        detail::FindsAndEnds<BatchSizeFinder<Name>> finder(options);
-        run<S>(finder, module, source);
-        return finder.optimal_batch_size();
+        static_assert(detail::check_attribute<Name, Module, Source>());
+        if constexpr (!(detail::finds_batch_size<Components> || ...) &&
+                      detail::check_attribute<Name, Module, Source>()) {
+            detail::FindsAndEnds<BatchSizeFinder<Name>> finder(options);
+            run<S>(finder, module, source);
+            return finder.optimal_batch_size();
+        } else {
+            return std::nullopt;
+        }
     }
 
     template <Stage S, class Finder, class Module, class Source>
