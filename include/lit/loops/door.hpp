@@ -7,6 +7,7 @@
 #include <lit/loops/batches.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/evaluation_loop.hpp>
+#include <lit/loops/managed_optimizer.hpp>
 #include <lit/loops/mistakes.hpp>
 #include <lit/loops/optimization.hpp>
 #include <lit/loops/run.hpp>
