@@ -136,6 +136,25 @@ struct StepsRaw : probe::LineBase<StepsRaw> {
     auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 1.0}}; }
 };
 
+/// Lets a closure compute what the step needs.
+struct WithClosure : probe::LineBase<WithClosure> {
+    static constexpr bool automatic_optimization = false;
+    Tape tape;
+    void training_step(auto& trainer, const at::Tensor& batch) {
+        auto& optimizer = trainer.optimizers();
+        optimizer.step([&] {
+            tape.push_back("closure");
+            optimizer.zero_grad();
+            trainer.manual_backward(loss(batch));
+            return 0;
+        });
+    }
+    void on_before_optimizer_step() {
+        tape.push_back(weight.grad().defined() ? "step" : "step without gradient");
+    }
+    auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 1.0}}; }
+};
+
 }  // namespace
 
 TEST_SUITE("loops/semantics_optimizers") {
@@ -258,5 +277,13 @@ TEST_SUITE("loops/semantics_optimizers") {
         auto trainer = probe::trainer({.max_epochs = 1, .max_steps = 1});
         CHECK(trainer.fit(module, probe::batches(3)).global_step == 0);
         CHECK(module.value() < -4.0F);
+    }
+
+    TEST_CASE("a step by hand may be given a closure, which runs once before the step's hooks") {
+        WithClosure module;
+        auto trainer = probe::trainer({.max_epochs = 1});
+        CHECK(trainer.fit(module, probe::batches(2)).global_step == 2);
+        CHECK(probe::joined(module.tape) == "closure step closure step");
+        CHECK(module.value() == 1.0F - 1.0F - 2.0F);
     }
 }

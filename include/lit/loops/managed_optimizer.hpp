@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
@@ -31,6 +32,12 @@ class ManagedOptimizer {
                       "constexpr bool automatic_optimization = false; in the module, or leave the step to the trainer.");
         run_->manual_step(*optimizer_);
         ++steps_;
+    }
+    /// The same, of gradients that the closure computes; it is called once.
+    template <std::invocable Closure>
+    void step(Closure&& closure) {
+        static_cast<void>(closure());
+        step();
     }
     /// Steps of this optimizer alone, in this run; `global_step` counts those of all together.
     [[nodiscard]] std::int64_t steps() const { return steps_; }
