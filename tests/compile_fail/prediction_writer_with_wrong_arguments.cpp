@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mistake: A prediction writer takes another prediction than the step returns
+// lightning: An error when the first batch is written
 // expect: lit: this prediction writer has a member write_on_batch_end that cannot be called as write_on_batch_end(trainer, module, prediction, batch_indices, batch, batch_idx, dataloader_idx)
 #include <lit/callbacks/base_prediction_writer.hpp>
 #include <lit/precision/fp32.hpp>
