@@ -151,6 +151,30 @@ TEST_SUITE("callbacks/model_checkpoint") {
         }
     }
 
+    TEST_CASE("the newest stands beside the best when a second callback keeps it, also after an exception") {
+        const Folder folder;
+        const Plain newest{{.dirpath = folder.path(), .filename = "newest", .enable_version_counter = false}};
+        const Saver best{{.dirpath = folder.path(), .filename = "best"}};
+        auto trainer = scripted::trainer({.max_epochs = 5}, best, newest, Breaks{.at = 7});
+        Script module{{.per_epoch = {3, 1, 2, 2}}};
+        CHECK_THROWS_WITH(trainer.fit(module, scripted::batches(2), scripted::batches(1)), "broken");
+        CHECK(folder.files() == Names{"best.ckpt", "newest.ckpt"});
+        CHECK(epoch_in(folder.path() / "best.ckpt") == 1);
+        CHECK(epoch_in(folder.path() / "newest.ckpt") == 2);
+        CHECK(trainer.get<Saver>().state_key() != trainer.get<Plain>().state_key());
+    }
+
+    TEST_CASE("last.ckpt alone is renewed whenever steps or the clock say so") {
+        const Folder folder;
+        const Plain last{
+            {.dirpath = folder.path(), .save_last = true, .save_top_k = 0, .every_n_train_steps = 2}};
+        auto trainer = scripted::trainer({.max_epochs = 5}, last, Breaks{.at = 5});
+        Script module{{.per_epoch = {1}}};
+        CHECK_THROWS_WITH(trainer.fit(module, scripted::batches(2), scripted::batches(1)), "broken");
+        CHECK(folder.files() == Names{"last.ckpt"});
+        CHECK(lit::load_checkpoint(folder.path() / "last.ckpt").at("global_step").to_int() == 4);
+    }
+
     TEST_CASE("saves every so many steps, epochs, or by the clock") {
         SUBCASE("steps") {
             const Folder folder;
