@@ -122,6 +122,24 @@ struct RunState {
         }
         publish_to([](MetricId, const Number&) {});
     }
+    /// The same for one of the three tables: to read one is not to publish the others.
+    const MetricTable& publish(MetricTable& only) {
+        if (results == nullptr) {
+            return only;
+        }
+        results->publish(on_step(), ranks,
+                         [&](MetricId plain, MetricId forked, const Number& number, const ResolvedLog& options,
+                             bool for_callbacks) {
+                             if (&only == &callback_metrics ? for_callbacks
+                                                            : &only == &logged_metrics ? options.logger : options.prog_bar) {
+                                 if (&only == &callback_metrics) {
+                                     only.set(plain, number);
+                                 }
+                                 only.set(forked, number);
+                             }
+                         });
+        return only;
+    }
     /// Publishes, and hands what goes to the loggers to `log_sink(id, number)`.
     template <class LogSink>
     void publish_to(LogSink&& log_sink) {

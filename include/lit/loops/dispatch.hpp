@@ -62,12 +62,20 @@ template <class Components>
 inline constexpr bool any_timer = false;
 template <class... C>
 inline constexpr bool any_timer<ComponentTuple<C...>> = (has_role<C, role::timer> || ...);
-/// Whether a component keeps the time; then `max_time` does not.
+/// Whether a component keeps the time; then `max_time` does not. One that may be absent counts where it is there.
 template <class Run>
-inline constexpr bool has_timer = any_timer<typename Run::components_type>;
+[[nodiscard]] bool has_timer(Run& run) {
+    bool found = false;
+    if constexpr (any_timer<typename Run::components_type>) {
+        for_each_component(run.components(), [&](auto& component) {
+            found = found || has_role<std::remove_reference_t<decltype(component)>, role::timer>;
+        });
+    }
+    return found;
+}
 template <class Run>
-[[nodiscard]] bool keeps_max_time(const Run& run) {
-    return !has_timer<Run> && run.options().max_time.has_value();
+[[nodiscard]] bool keeps_max_time(Run& run) {
+    return run.options().max_time.has_value() && !has_timer(run);
 }
 
 template <class Role>

@@ -133,12 +133,14 @@ class EvaluationLoop {
         }
     }
 
-    /// Asks for the loaders and finds out how many batches each is good for.
+    /// Asks for the loaders, the first time and when `reload_dataloaders_every_n_epochs` says so, and finds out how many
+    /// batches each is good for.
     void setup_data(bool again = false) {
         if constexpr (offered && has_step) {
-            if ((loaders_.has_value() && !again) || limit_.is_zero()) {
+            if ((has_data() && !again && !reload_is_due()) || limit_.is_zero()) {
                 return;
             }
+            note_load();
             loaders_.reset();
             loaders_.set(Kind::request::ask(run_.source()));
             max_batches_.clear();
@@ -171,8 +173,8 @@ class EvaluationLoop {
                 return false;
             }
             if constexpr (LoaderRange<Returned> && std::derived_from<Source, Given>) {
-                setup_data();
-                return !max_batches_.empty();
+                auto&& loaders = Kind::request::ask(run_.source());
+                return loader_count(loaders) > 0;
             } else {
                 return true;
             }
@@ -180,7 +182,7 @@ class EvaluationLoop {
             return false;
         }
     }
-    void reload_next_time() { loaders_.reset(); }
+    [[nodiscard]] bool has_data() const { return loaders_.has_value(); }
 
     /// Units   `at_most`: batches of each loader, for the sanity check.
     /// Errors  whatever a hook throws; Interrupt after a signal.
@@ -203,6 +205,28 @@ class EvaluationLoop {
     static constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max();
 
  private:
+    [[nodiscard]] bool reload_is_due() const {
+        const std::int64_t every = run_.options().reload_dataloaders_every_n_epochs;
+        return run_.stage() == Stage::fit && every > 0 &&
+               (!last_load_epoch_ || run_.current_epoch() - *last_load_epoch_ >= every);
+    }
+    /// A sanity check before an epoch that does not validate does not count, as in Lightning.
+    void note_load() {
+        const auto every = run_.options().check_val_every_n_epoch;
+        if (!run_.sanity_checking() || !every || (run_.current_epoch() + 1) % *every == 0) {
+            last_load_epoch_ = run_.current_epoch();
+        }
+    }
+    /// Whether no batches of a later loader follow.
+    [[nodiscard]] bool is_last_loader(std::int64_t loader_idx, std::int64_t at_most) const {
+        for (auto i = static_cast<std::size_t>(loader_idx) + 1; i < max_batches_.size(); ++i) {
+            if (std::min(max_batches_[i], at_most) > 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     template <class Loader>
     void prepare(Loader& loader, std::int64_t index) {
         const TrainerOptions& options = run_.options();
@@ -255,6 +279,7 @@ class EvaluationLoop {
             if (limit <= 0) {
                 return;
             }
+            const bool last_loader = is_last_loader(loader_idx, at_most);
             if (any) {
                 store_loader_outputs();
             }
@@ -266,7 +291,7 @@ class EvaluationLoop {
                                with_transferred(run_, batch, loader_idx, [&](const auto& moved) {
                                    step(moved, batch_idx, loader_idx, several);
                                });
-                               poll_signals(is_last);
+                               poll_signals(is_last && last_loader);
                                return true;
                            });
         });
@@ -360,6 +385,7 @@ class EvaluationLoop {
     ResultCollection& results_;
     RunningStage running_;
     HeldLoader<Returned> loaders_;
+    std::optional<std::int64_t> last_load_epoch_;
     std::vector<std::int64_t> max_batches_;
     std::vector<std::int64_t> seen_;
     std::vector<std::int64_t> put_in_order_;  ///< loaders that shuffled before `overfit_batches`

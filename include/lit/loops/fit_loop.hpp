@@ -84,13 +84,13 @@ class FitLoop {
         min_steps_ = options.min_steps.value_or(0);
         if (options.max_epochs) {
             max_epochs_ = *options.max_epochs;
-        } else if (options.max_steps == -1 && !options.max_time && !has_timer<Run>) {
+        } else if (options.max_steps == -1 && !options.max_time && !has_timer(run_)) {
             run_.warn("max_epochs was not set: 1000. Set max_epochs = -1 to train without an end.");
             max_epochs_ = 1000;
         } else {
             max_epochs_ = -1;
         }
-        if (has_timer<Run> && options.max_time) {
+        if (options.max_time && has_timer(run_)) {
             run_.print("lit: max_time is ignored, since there is a Timer among the components.");
         }
     }
@@ -143,7 +143,7 @@ class FitLoop {
         if (done() || max_batches_ == 0) {
             return;
         }
-        if (epoch_.is_validation_epoch()) {
+        if (epoch_.is_validation_epoch() && !validation_.has_data()) {
             validation_.setup_data();
         }
         epoch_.start_time();
@@ -299,7 +299,6 @@ class FitLoop {
         const std::int64_t every = run_.options().reload_dataloaders_every_n_epochs;
         if (every > 0 && run_.current_epoch() - last_load_epoch_ >= every) {
             setup_data();
-            validation_.reload_next_time();
         }
     }
 

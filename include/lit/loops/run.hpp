@@ -156,9 +156,9 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     // --- metrics ---
 
     /// As they stand now, with what was logged a moment ago.
-    [[nodiscard]] const MetricTable& callback_metrics() { return state().publish(), state().callback_metrics; }
-    [[nodiscard]] const MetricTable& logged_metrics() { return state().publish(), state().logged_metrics; }
-    [[nodiscard]] const MetricTable& progress_bar_metrics() { return state().publish(), state().progress_bar_metrics; }
+    [[nodiscard]] const MetricTable& callback_metrics() { return state().publish(state().callback_metrics); }
+    [[nodiscard]] const MetricTable& logged_metrics() { return state().publish(state().logged_metrics); }
+    [[nodiscard]] const MetricTable& progress_bar_metrics() { return state().publish(state().progress_bar_metrics); }
     [[nodiscard]] std::optional<double> find_metric(MetricId id) {
         const Number* found = callback_metrics().find(id);
         return found != nullptr ? std::optional(found->value()) : std::nullopt;

@@ -137,10 +137,10 @@ class Trainer {
     /// Asks the run to end in order after the batch in work; may be called from another thread's point of view only
     /// through a signal.
     void request_stop(std::string_view reason = "requested") { parts_.state.request_stop(reason); }
-    [[nodiscard]] const MetricTable& callback_metrics() { return parts_.state.publish(), parts_.state.callback_metrics; }
-    [[nodiscard]] const MetricTable& logged_metrics() { return parts_.state.publish(), parts_.state.logged_metrics; }
+    [[nodiscard]] const MetricTable& callback_metrics() { return parts_.state.publish(parts_.state.callback_metrics); }
+    [[nodiscard]] const MetricTable& logged_metrics() { return parts_.state.publish(parts_.state.logged_metrics); }
     [[nodiscard]] const MetricTable& progress_bar_metrics() {
-        return parts_.state.publish(), parts_.state.progress_bar_metrics;
+        return parts_.state.publish(parts_.state.progress_bar_metrics);
     }
     [[nodiscard]] const TrainerOptions& options() const { return parts_.options; }
     /// For a further `fit` that goes on: `trainer.options().max_epochs = 20`.
