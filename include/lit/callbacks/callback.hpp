@@ -88,6 +88,21 @@ concept ClipsGradients = requires(const C& c) {
     { c.clip_val() } -> std::convertible_to<double>;
     { c.algorithm() } -> std::same_as<ClipAlgorithm>;
 };
+/// Puts a schedule of its own in place of the module's: `replaces_schedule()`, and `schedule()`, a pointer to a slot with
+/// the first optimizer's scheduler, or null when there is to be none.
+template <class C>
+concept ReplacesSchedule = requires(C& c, const C& k) {
+    { k.replaces_schedule() } -> std::same_as<bool>;
+    c.schedule()->scheduler;
+};
+/// Has a fit go through the training batches once more without gradients: so many `extra_epochs()`; `passes_over_data()`
+/// from the beginning of that epoch on, `skips_backward()` inside of it.
+template <class C>
+concept PassesOverData = requires(const C& c) {
+    { c.extra_epochs() } -> std::convertible_to<std::int64_t>;
+    { c.passes_over_data() } -> std::same_as<bool>;
+    { c.skips_backward() } -> std::same_as<bool>;
+};
 /// Multiplies the learning rates for the length of one update: `learning_rate_factor(global_step)`. Schedules, checkpoints
 /// and the optimizer's own numbers do not see it.
 template <class C>
@@ -165,4 +180,50 @@ template <class... C>
 
 }  // namespace detail
 
+namespace detail {
+
+// What follows costs nothing where no component replaces schedules or passes over data once more.
+
+template <class... C>
+[[nodiscard]] constexpr bool replaces_schedule(ComponentTuple<C...>& components) {
+    bool replaces = false;
+    for_each_component(components, [&replaces](auto& component) {
+        if constexpr (ReplacesSchedule<std::remove_reference_t<decltype(component)>>) {
+            replaces = replaces || component.replaces_schedule();
+        }
+    });
+    return replaces;
+}
+template <class... C>
+[[nodiscard]] constexpr std::int64_t extra_epochs(ComponentTuple<C...>& components) {
+    std::int64_t epochs = 0;
+    for_each_component(components, [&epochs](auto& component) {
+        if constexpr (PassesOverData<std::remove_reference_t<decltype(component)>>) {
+            epochs += component.extra_epochs();
+        }
+    });
+    return epochs;
+}
+template <class... C>
+[[nodiscard]] constexpr bool passes_over_data(ComponentTuple<C...>& components) {
+    bool passes = false;
+    for_each_component(components, [&passes](auto& component) {
+        if constexpr (PassesOverData<std::remove_reference_t<decltype(component)>>) {
+            passes = passes || component.passes_over_data();
+        }
+    });
+    return passes;
+}
+template <class... C>
+[[nodiscard]] constexpr bool skips_backward(ComponentTuple<C...>& components) {
+    bool skips = false;
+    for_each_component(components, [&skips](auto& component) {
+        if constexpr (PassesOverData<std::remove_reference_t<decltype(component)>>) {
+            skips = skips || component.skips_backward();
+        }
+    });
+    return skips;
+}
+
+}  // namespace detail
 }  // namespace lit

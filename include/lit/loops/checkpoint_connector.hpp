@@ -149,10 +149,13 @@ class CheckpointConnector {
             run_.for_each_optimizer(
                 [&](auto, auto& optimizer) { visit([&](const Value& state) { load_optimizer_state(optimizer, state); }); });
         });
-        restore_list("schedulers", checkpoint.at(checkpoint_key::lr_schedulers).items(), [&](auto&& visit) {
-            run_.for_each_scheduler(
-                [&](auto& slot, auto&) { visit([&](const Value& state) { slot.load_state_dict(state); }); });
-        });
+        // A schedule that takes the place of the module's comes with its component's state.
+        if (!replaces_schedule(run_.components())) {
+            restore_list("schedulers", checkpoint.at(checkpoint_key::lr_schedulers).items(), [&](auto&& visit) {
+                run_.for_each_scheduler(
+                    [&](auto& slot, auto&) { visit([&](const Value& state) { slot.load_state_dict(state); }); });
+            });
+        }
         if (const Value* own = checkpoint.find(lit_key)) {
             if (const Value* rng = own->dict().find("rng_state")) {
                 set_rng_state(rng->tensor());

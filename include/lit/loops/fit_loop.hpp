@@ -317,7 +317,7 @@ class FitLoop {
             return true;
         }
         Tracker& epochs = state.progress.epoch.current;
-        if (max_epochs_ != -1 && epochs.processed >= max_epochs_) {
+        if (max_epochs_ != -1 && epochs.processed >= max_epochs_ + extra_epochs(run_.components())) {
             epochs.completed = epochs.processed;
             run_.print("lit: fit stopped: max_epochs = " + std::to_string(max_epochs_) + " reached.");
             return true;

@@ -116,17 +116,18 @@ class Optimization {
                       "constexpr bool automatic_optimization = false; in the module.");
         auto& optimizer = first_optimizer();
         std::optional<output_t<Returned>> output;
+        const bool gradients = !skips_backward(run_.components());
         const auto closure = [&] {
-            Returned returned = step(batch, batch_idx, !accumulate);
+            Returned returned = step(batch, batch_idx, !accumulate && gradients);
             at::Tensor loss = loss_of(returned);
             output.emplace(keep_output<Batch>(std::move(returned), loss, batch, batch_idx, window));
             if (!loss.defined()) {
                 warn_once_of_none();
             }
-            if (batch_idx % window == 0) {
+            if (batch_idx % window == 0 && gradients) {
                 zero_gradients(optimizer, batch_idx);
             }
-            if (loss.defined()) {
+            if (loss.defined() && gradients) {
                 check_finite(loss, batch_idx);
                 run_.backward(window == 1 ? loss : loss / static_cast<double>(window), !accumulate);
             }

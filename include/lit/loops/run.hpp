@@ -20,6 +20,7 @@
 
 #include <ATen/ops/scalar_tensor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -124,7 +125,16 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     [[nodiscard]] const TrainerOptions& options() const { return options_; }
     [[nodiscard]] bool fast_dev_run() const { return options_.fast_dev_run > 0; }
     /// Batches of one epoch of training; empty when the loader does not know.
-    [[nodiscard]] std::optional<std::int64_t> num_training_batches() const { return num_training_batches_; }
+    [[nodiscard]] std::optional<std::int64_t> num_training_batches() const {
+        if (num_training_batches_ && detail::passes_over_data(parts_.components)) {
+            return *num_training_batches_ + 1;  // so that no window ends inside of it, as in Lightning
+        }
+        return num_training_batches_;
+    }
+    /// What `max_epochs` of the options means: -1 for no end.
+    [[nodiscard]] std::int64_t max_epochs() const {
+        return options_.max_epochs.value_or(options_.max_steps == -1 && !options_.max_time ? 1000 : -1);
+    }
     /// Batches of each validation loader, after `limit_val_batches`; -1 when the loader does not know.
     [[nodiscard]] const std::vector<std::int64_t>& num_val_batches() const { return num_val_batches_; }
     [[nodiscard]] const std::vector<std::int64_t>& num_sanity_val_batches() const { return num_sanity_batches_; }
@@ -141,6 +151,11 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
             if constexpr (AccumulatesGradients<std::remove_cvref_t<decltype(component)>>) {
                 if (const std::int64_t own = component.accumulate_grad_batches(); own != 1) {
                     batches = own;
+                }
+            }
+            if constexpr (PassesOverData<std::remove_cvref_t<decltype(component)>>) {
+                if (component.passes_over_data()) {
+                    batches = num_training_batches().value_or(batches);
                 }
             }
         });
@@ -265,9 +280,24 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     /// Calls `f(slot, optimizer)` for every scheduler: its interval, frequency, monitor and name with it.
     template <class F>
     void for_each_scheduler(F&& f) {
-        if (configured_) {
-            configured_->for_each_scheduler(f);
+        if (!configured_) {
+            return;
         }
+        if (!detail::replaces_schedule(parts_.components)) {
+            configured_->for_each_scheduler(f);
+            return;
+        }
+        for_each_component(parts_.components, [&](auto& component) {
+            if constexpr (ReplacesSchedule<std::remove_reference_t<decltype(component)>>) {
+                if (auto* slot = component.schedule(); component.replaces_schedule() && slot != nullptr) {
+                    configured_->for_each_optimizer([&](auto index, auto& optimizer) {
+                        if (static_cast<std::size_t>(index) == slot->optimizer_index) {
+                            f(*slot, optimizer);
+                        }
+                    });
+                }
+            }
+        });
     }
     template <class F>
     void for_each_optimizer(F&& f) {

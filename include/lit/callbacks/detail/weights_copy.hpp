@@ -117,12 +117,6 @@ class WeightsCopy {
             current.tensors[i].copy_(mine);
         }
     }
-    void to(const at::Device& device) {
-        const c10::NoGradGuard no_grad;
-        for (at::Tensor& tensor : tensors_) {
-            tensor.set_data(tensor.to(device));
-        }
-    }
 
     [[nodiscard]] std::size_t size() const { return tensors_.size(); }
     [[nodiscard]] std::size_t parameters() const { return parameters_; }
