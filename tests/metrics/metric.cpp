@@ -59,7 +59,8 @@ TEST_SUITE("metrics/metric") {
             metric.update(torch::ones({3 + collective.rank()}));
             const lit::MetricRef ref = lit::detail::metric_ref(metric);
             CHECK(ref.compute(ref.object, &ranks).template item<double>() == 7.0);
-            CHECK(ref.compute(ref.object, nullptr).template item<double>() == 3.0 + collective.rank());
+            CHECK(ref.compute(ref.object, nullptr).template item<double>() ==
+                  static_cast<double>(3 + collective.rank()));
             CHECK(metric.seen == 3 + collective.rank());
             // Every call of the contract reaches the collective behind it.
             CHECK(ranks.rank() == collective.rank());
