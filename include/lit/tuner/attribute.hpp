@@ -52,6 +52,11 @@ template <class T>
 inline constexpr bool is_member_attribute = false;
 template <class Object, class Field>
 inline constexpr bool is_member_attribute<Attribute<Field Object::*>> = true;
+// g++ 12 gives the type of a template argument of class type with a const.
+template <class T>
+inline constexpr bool is_named_attribute<const T> = is_named_attribute<T>;
+template <class T>
+inline constexpr bool is_member_attribute<const T> = is_member_attribute<T>;
 
 template <class Field>
 concept NumberField = (std::is_arithmetic_v<Field> && !std::same_as<Field, bool>);
