@@ -33,6 +33,13 @@ def compare(program, folder):
     return subprocess.run([sys.executable, os.path.join(HERE, "compare.py"), folder]).returncode
 
 
+def draw(program, python, generator, *arguments):
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([python, *generator, folder, *arguments], check=True)
+        subprocess.run([python, os.path.join(HERE, "oracle.py"), "batch", folder], check=True, stderr=subprocess.DEVNULL)
+        return compare(program, folder)
+
+
 def run(program, python):
     with tempfile.TemporaryDirectory() as folder:
         with lzma.open(PACKED, "rt") as packed:
@@ -43,12 +50,9 @@ def run(program, python):
                     json.dump(case["trace"], trace)
         status = compare(program, folder)
     if python and os.access(python, os.X_OK):
-        oracle = os.path.join(HERE, "oracle.py")
-        with tempfile.TemporaryDirectory() as folder:
-            print("recorded anew from the installed Lightning:", flush=True)
-            subprocess.run([python, oracle, "generate", folder, "--seed", "901", "--count", "60"], check=True)
-            subprocess.run([python, oracle, "batch", folder], check=True, stderr=subprocess.DEVNULL)
-            status |= compare(program, folder)
+        print("recorded anew from the installed Lightning:", flush=True)
+        status |= draw(program, python, [os.path.join(HERE, "oracle.py"), "generate"], "--seed", "901", "--count", "60")
+        status |= draw(program, python, [os.path.join(HERE, "generate_more.py")], "--seed", "902", "--count", "80")
     else:
         print("Lightning is not installed (scripts/setup python): only the recorded scenarios were compared")
     return status
