@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// A steady step of the trainer allocates as often as the loop written by hand: counted at malloc and its like.
+#include "zero_cost/workload.hpp"
+
+#include "support/doctest.hpp"
+
+#include <ATen/Parallel.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace {
+
+std::int64_t allocations = 0;
+
+}  // namespace
+
+// glibc's own names for what stands behind malloc; the program's definitions come before the library's.
+extern "C" {
+void* __libc_malloc(std::size_t size);                             // NOLINT
+void* __libc_calloc(std::size_t count, std::size_t size);          // NOLINT
+void* __libc_realloc(void* block, std::size_t size);               // NOLINT
+void* __libc_memalign(std::size_t alignment, std::size_t size);    // NOLINT
+
+void* malloc(std::size_t size) {
+    ++allocations;
+    return __libc_malloc(size);
+}
+void* calloc(std::size_t count, std::size_t size) {
+    ++allocations;
+    return __libc_calloc(count, size);
+}
+void* realloc(void* block, std::size_t size) {
+    ++allocations;
+    return __libc_realloc(block, size);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t size) {
+    ++allocations;
+    return __libc_memalign(alignment, size);
+}
+int posix_memalign(void** block, std::size_t alignment, std::size_t size) {
+    ++allocations;
+    *block = __libc_memalign(alignment, size);
+    return *block == nullptr ? ENOMEM : 0;
+}
+}
+
+namespace {
+
+struct Meter {
+    static inline std::int64_t counted = 0;
+    static void start() { counted = -allocations; }
+    static void stop() { counted += allocations; }
+};
+
+/// Of one step: what is done once, at the end, falls out.
+template <class Run>
+double per_step(Run&& run) {
+    constexpr std::int64_t few = 120;
+    constexpr std::int64_t many = 620;
+    run(zero_cost::batches(few));
+    const std::int64_t of_few = Meter::counted;
+    run(zero_cost::batches(many));
+    return static_cast<double>(Meter::counted - of_few) / static_cast<double>(many - few);
+}
+
+}  // namespace
+
+TEST_SUITE("zero_cost/allocations") {
+    TEST_CASE("a step of the trainer allocates as often as the loop written by hand, with 32 idle callbacks too") {
+        at::set_num_threads(1);
+        torch::manual_seed(0);
+        const double by_hand = per_step([](const auto& data) { zero_cost::by_hand<Meter>(data); });
+        const double by_trainer = per_step(
+            [](const auto& data) { zero_cost::by_trainer<Meter>(data, std::make_integer_sequence<int, 0>{}); });
+        const double with_idle = per_step(
+            [](const auto& data) { zero_cost::by_trainer<Meter>(data, std::make_integer_sequence<int, 32>{}); });
+        MESSAGE("allocations per step: " << by_hand << " by hand, " << by_trainer << " by the trainer");
+        CHECK(by_hand > 1.0);
+        CHECK(by_trainer == by_hand);
+        CHECK(with_idle == by_hand);
+    }
+}

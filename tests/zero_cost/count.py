@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counts the instructions of a training step with callgrind and holds the trainer to the loop written by hand.
+
+What is checked, per step, after a warm-up:
+  all instructions, LibTorch's included    the trainer's within 0.1 % of the hand-written loop's
+  those of the program itself              its code is lit's headers and the module: the trainer's less the hand-written
+                                           loop's as recorded for this compiler, give or take `TOLERANCE`
+  callbacks that listen to nothing         1, 8 and 32 of them: not one instruction more
+Instructions do not depend on what else the machine does, so that a run is repeatable.
+
+usage: count.py PROGRAM COMPILER      |      count.py --self-test
+
+COMPILER is "GNU 12" or the like; for one that nothing is recorded for, only `NEVER_MORE` is checked.
+"""
+import concurrent.futures
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+STEPS = 60
+WARM_UP = 20
+ALL_ALLOWED = 0.001
+RECORDED = {"GNU 12": 414}
+TOLERANCE = 3  # less than a virtual call, a short string or a look-up
+NEVER_MORE = 600
+KINDS = ["hand", "trainer", "idle_1", "idle_8", "idle_32"]
+
+
+def costs(text, program):
+    """All instructions, and those whose object is the program."""
+    names, current, everything, own, skip = {}, "", 0, 0, False
+    for line in text.splitlines():
+        if line.startswith("ob="):
+            found = re.match(r"ob=\((\d+)\)(?: (.*))?$", line)
+            if found[2]:
+                names[found[1]] = found[2]
+            current = names[found[1]]
+        elif line.startswith("cob="):
+            found = re.match(r"cob=\((\d+)\)(?: (.*))?$", line)
+            if found[2]:
+                names[found[1]] = found[2]
+        elif line.startswith("calls="):
+            skip = True  # the next line is the cost of what is called, counted where it stands itself
+        elif line[:1] in "+-*0123456789" and line:
+            cost = int(line.split()[1])
+            if not skip:
+                everything += cost
+                own += cost if current == program else 0
+            skip = False
+    return everything, own
+
+
+def count(program, kind, folder):
+    out = pathlib.Path(folder, kind)
+    subprocess.run(["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out}", program, kind,
+                    str(STEPS + WARM_UP)], check=True, capture_output=True, timeout=900)
+    everything, own = costs(out.read_text(), program)
+    return everything / STEPS, own / STEPS
+
+
+def judge(counted, compiler):
+    """What is wrong with the counts, a line each."""
+    wrong = []
+    hand_all, hand_own = counted["hand"]
+    trainer_all, trainer_own = counted["trainer"]
+    if trainer_all > hand_all * (1 + ALL_ALLOWED):
+        wrong.append(f"the trainer's step takes {trainer_all:.0f} instructions, more than 0.1 % over the hand-written "
+                     f"loop's {hand_all:.0f}")
+    more = trainer_own - hand_own
+    if compiler in RECORDED and abs(more - RECORDED[compiler]) > TOLERANCE:
+        wrong.append(f"the trainer's own code takes {more:.1f} instructions a step more than the hand-written loop's, "
+                     f"recorded for {compiler} are {RECORDED[compiler]}. If that is meant, record it in count.py, and "
+                     "say why in the commit")
+    elif more > NEVER_MORE:
+        wrong.append(f"the trainer's own code takes {more:.1f} instructions a step more than the hand-written loop's, "
+                     f"allowed are {NEVER_MORE}")
+    for kind in KINDS[2:]:
+        if abs(counted[kind][1] - trainer_own) >= 1:
+            wrong.append(f"{kind}: callbacks that listen to nothing change the program's own instructions by "
+                         f"{counted[kind][1] - trainer_own:+.1f} a step")
+    return wrong
+
+
+def self_test():
+    text = ("ob=(1) /x/steps\nfn=(1) a\n10 7\ncob=(2) /lib/t.so\ncfn=(2) b\ncalls=1 5\n11 100\n+1 2\nob=(2)\nfn=(2)\n"
+            "5 100\nob=(1)\n* 1\n")
+    assert costs(text, "/x/steps") == (110, 10), costs(text, "/x/steps")
+    good = {**dict.fromkeys(KINDS, (100000.0, 1000.0)), "hand": (100000.0, 1000.0 - RECORDED["GNU 12"])}
+    assert judge(good, "GNU 12") == []
+    assert len(judge({**good, "hand": (99000.0, good["hand"][1])}, "GNU 12")) == 1
+    assert len(judge({**good, "idle_8": (100000.0, 1002.0)}, "GNU 12")) == 1
+    assert len(judge({**good, "hand": (100000.0, good["hand"][1] - TOLERANCE - 1)}, "GNU 12")) == 1
+    assert judge({**good, "hand": (100000.0, good["hand"][1] - TOLERANCE - 1)}, "another") == []
+    assert len(judge({**good, "hand": (100000.0, 999.0 - NEVER_MORE)}, "another")) == 1
+    print("count.py: self test passed")
+
+
+def main():
+    if sys.argv[1:] == ["--self-test"]:
+        return self_test()
+    if shutil.which("valgrind") is None:
+        print("skipped: valgrind is missing; scripts/setup brings it")
+        return 77
+    program = str(pathlib.Path(sys.argv[1]).resolve())
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        counted = dict(zip(KINDS, pool.map(lambda kind: count(program, kind, folder), KINDS)))
+    print(f"{'instructions per step':24} {'all':>12} {'of the program':>16}")
+    for kind, (everything, own) in counted.items():
+        print(f"{kind:24} {everything:12.1f} {own:16.1f}")
+    print(f"more than by hand        {counted['trainer'][0] - counted['hand'][0]:12.1f} "
+          f"{counted['trainer'][1] - counted['hand'][1]:16.1f}")
+    wrong = judge(counted, sys.argv[2])
+    print("\n".join(wrong))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/optim/adamw.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
+
+#include <ATen/ops/randint.h>
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+/// The same small training by hand and by the trainer: the reference is the loop that one writes on LibTorch with the same
+/// optimizer on the same batches. A `Meter` is started before step `warm_up`, and stopped after the last one.
+namespace zero_cost {
+
+constexpr std::int64_t warm_up = 20;
+
+template <class Meter>
+struct Net : lit::Module<Net<Meter>> {
+    torch::nn::Linear in{nullptr}, out{nullptr};
+
+    Net() {
+        in = this->register_module("in", torch::nn::Linear(784, 64));
+        out = this->register_module("out", torch::nn::Linear(64, 10));
+    }
+    torch::Tensor forward(const torch::Tensor& x) { return out(torch::relu(in(x))); }
+    torch::Tensor training_step(const lit::Example& batch, std::int64_t batch_idx) {
+        if (batch_idx == warm_up) {
+            Meter::start();
+        }
+        return torch::nn::functional::cross_entropy(forward(batch.data), batch.target);
+    }
+    auto configure_optimizers() { return lit::AdamW{this->parameters(), {.lr = 1e-3}}; }
+};
+
+/// A callback that listens to nothing a training step does.
+template <int>
+struct Idle {
+    std::int64_t ends = 0;
+    void on_fit_end(auto&, auto&) { ++ends; }
+};
+
+inline std::vector<lit::Example> batches(std::int64_t count) {
+    std::vector<lit::Example> all;
+    const auto x = torch::rand({32, 784});
+    const auto y = at::randint(10, {32}, at::kLong);
+    for (std::int64_t i = 0; i < count; ++i) {
+        all.push_back({x, y});
+    }
+    return all;
+}
+
+template <class Meter>
+void by_hand(const std::vector<lit::Example>& data) {
+    Net<Meter> net;
+    lit::AdamW optimizer{net.parameters(), {.lr = 1e-3}};
+    net.train();
+    for (std::int64_t step = 0; step < static_cast<std::int64_t>(data.size()); ++step) {
+        const torch::Tensor loss = net.training_step(data[static_cast<std::size_t>(step)], step);
+        optimizer.zero_grad();
+        loss.backward();
+        optimizer.step();
+    }
+    Meter::stop();
+}
+
+template <class Meter>
+struct Stop {
+    void on_train_end(auto&, auto&) { Meter::stop(); }
+};
+
+template <class Meter, int... I>
+void by_trainer(const std::vector<lit::Example>& data, std::integer_sequence<int, I...>) {
+    Net<Meter> net;
+    lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
+                         lit::TrainerOptions{.max_epochs = 1}, Stop<Meter>{}, Idle<I>{}...};
+    trainer.fit(net, data);
+}
+
+}  // namespace zero_cost
