@@ -164,10 +164,10 @@ consteval bool monitors_are_declared(std::type_identity<ComponentTuple<C...>>) {
 /// the data come from, in `check_source<Source>()`. One that may be absent says it when training begins.
 template <class Module, class Configured, class Source, class C>
 consteval void ask_component() {
-    if constexpr (requires { &C::template check_fit<Module, Configured>; }) {
     if constexpr (requires { &C::template check_source<Source>; }) {
         C::template check_source<Source>();
     }
+    if constexpr (requires { &C::template check_fit<Module, Configured>; }) {
         C::template check_fit<Module, Configured>();
     }
 }
