@@ -100,7 +100,7 @@ struct Largest {
 static_assert(lit::MetricPolicy<Largest> && !lit::RemembersBatchValue<Largest>);
 static_assert(lit::RemembersBatchValue<lit::MeanMetric> && lit::RemembersBatchValue<lit::Accuracy>);
 static_assert(!lit::detail::is_one_number<lit::ConfusionMatrix> && lit::detail::is_one_number<lit::Accuracy>);
-static_assert(std::is_empty_v<lit::LogCalls<Means, Means>>);
+static_assert(std::is_empty_v<lit::LogCalls<lit::detail::NoBase, Means, Means>>);
 
 struct Calls : probe::LineBase<Calls> {
     bool in_epoch_start = false;

@@ -83,6 +83,12 @@ class BackboneFinetuning : public BaseFinetuning<BackboneFinetuning<Schedule>> {
             "Name the part so, or derive from lit::BaseFinetuning.");
         Base::freeze(module.backbone);
     }
+    void on_fit_start(auto& trainer, auto& module) {
+        if (!Base::is_restarting()) {
+            previous_.reset();  // the backbone is frozen again, and the optimizer is new
+        }
+        Base::on_fit_start(trainer, module);
+    }
     void finetune_function(auto& trainer, auto& module, std::int64_t epoch, auto& optimizer) {
         if (epoch < options_.unfreeze_backbone_at_epoch) {
             return;
@@ -100,8 +106,8 @@ class BackboneFinetuning : public BaseFinetuning<BackboneFinetuning<Schedule>> {
                     "BackboneFinetuning: epoch " + std::to_string(epoch) +
                     " is past unfreeze_backbone_at_epoch = " +
                     std::to_string(options_.unfreeze_backbone_at_epoch) +
-                    ", but this callback has not unfrozen the backbone: the checkpoint was written without "
-                    "it. Choose an epoch that is still to come.");
+                    ", but the backbone was not unfrozen in this fit: it is a second one, or goes on from a "
+                    "checkpoint that was written without this callback. Choose an epoch that is still to come.");
             }
             const double grown = static_cast<double>(lambda_func_(epoch + 1)) * *previous_;
             previous_ = options_.should_align && grown > head ? head : grown;

@@ -73,6 +73,7 @@ class BaseFinetuning {
     }
 
     void on_train_epoch_start(auto& trainer, auto& module) {
+        restarting_ = false;  // a search before the first epoch gives the state back without being a resumed run
         bool grew = false;
         trainer.for_each_optimizer([&](auto index, auto& optimizer) {
             const std::size_t before = group_count(optimizer);
@@ -171,6 +172,10 @@ class BaseFinetuning {
             add_param_group(optimizer, std::move(parameters), lr);
         }
     }
+
+ protected:
+    /// Whether `on_fit_start` is about to take up a checkpoint.
+    [[nodiscard]] bool is_restarting() const { return restarting_; }
 
  private:
     /// lit's own entry beside Lightning's.

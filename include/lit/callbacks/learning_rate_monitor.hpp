@@ -114,6 +114,13 @@ class LearningRateMonitor {
     void send(auto& trainer, Interval now) {
         row_.clear();
         const double factor = detail::learning_rate_factor(trainer.components(), trainer.global_step());
+        if (detail::replaces_schedule(trainer.components())) {  // begun after training: its rhythm is another one
+            trainer.for_each_scheduler([&](auto& slot, auto& /*optimizer*/) {
+                for (Line& line : lines_) {
+                    line.interval = line.optimizer == slot.optimizer_index ? std::optional(slot.interval) : line.interval;
+                }
+            });
+        }
         for (const Line& line : lines_) {
             if (!options_.logging_interval && line.interval && line.interval != now) {
                 continue;

@@ -47,6 +47,10 @@ class OnExceptionCheckpoint {
     }
 
     void on_exception(auto& trainer, auto& /*module*/, const std::exception& /*error*/) const {
+        // Before training has begun, and outside of a fit, there is nothing to go on from: what was saved earlier stays.
+        if (trainer.stage() != Stage::fit || trainer.running_stage() == RunningStage::none) {
+            return;
+        }
         trainer.save_checkpoint(ckpt_path());
     }
     void teardown(auto& trainer, auto& /*module*/, Stage /*stage*/) const {

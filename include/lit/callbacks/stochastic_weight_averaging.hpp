@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -111,6 +112,8 @@ class StochasticWeightAveraging {
             copy_.emplace(module, options_.device.value_or(trainer.device()));
             replaces_schedule_ = false;
             in_use_ = false;
+            passes_over_data_ = false;
+            skips_backward_ = false;
             extra_epochs_ = 0;
         }
     }
@@ -177,6 +180,12 @@ class StochasticWeightAveraging {
         } else if (last_epoch == max_epochs_ - 1 || max_epochs_ == -1) {
             transfer(module);
         }
+    }
+
+    void on_exception(auto& /*trainer*/, auto& /*module*/, const std::exception& /*error*/) {
+        statistics_.restore_momenta();
+        passes_over_data_ = false;
+        skips_backward_ = false;
     }
 
     // --- what the loops ask ---

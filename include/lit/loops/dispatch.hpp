@@ -64,7 +64,7 @@ template <class... C>
 inline constexpr bool any_timer<ComponentTuple<C...>> = (has_role<C, role::timer> || ...);
 /// Whether a component keeps the time; then `max_time` does not. One that may be absent counts where it is there.
 template <class Run>
-[[nodiscard]] bool has_timer(Run& run) {
+[[nodiscard]] bool has_timer(const Run& run) {
     bool found = false;
     if constexpr (any_timer<typename Run::components_type>) {
         for_each_component(run.components(), [&](auto& component) {
@@ -74,7 +74,7 @@ template <class Run>
     return found;
 }
 template <class Run>
-[[nodiscard]] bool keeps_max_time(Run& run) {
+[[nodiscard]] bool keeps_max_time(const Run& run) {
     return run.options().max_time.has_value() && !has_timer(run);
 }
 

@@ -100,9 +100,16 @@ class Frame {
                 step();
             } catch (const std::exception& further) {
                 run_.warn(std::string("after an exception: ") + further.what());
+            } catch (...) {
+                run_.warn("after an exception: one that is no std::exception");
             }
         };
-        attempt([&] { call_callbacks<hooks::on_exception>(run_, error); });
+        for_each_component(run_.components(), [&]<class C>(C& component) {
+            if constexpr (component_listens<hooks::on_exception, Run, C, const std::exception>) {
+                const HookScope scope(run_.state(), Hook::on_exception);
+                attempt([&] { call_callback_hook<hooks::on_exception>(component, run_, run_.module(), error); });
+            }
+        });
         attempt([&] { call_datamodule<hooks::on_exception>(error); });
         attempt([&] { finalize_loggers("failed"); });
         attempt([&] { run_.strategy().teardown(run_.module()); });

@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -93,6 +94,9 @@ class OptimizerToggle {
         untoggle();
         run.for_each_optimizer([&](auto, auto& optimizer) {
             for (const at::Tensor& parameter : parameters_of(optimizer)) {
+                if (std::ranges::any_of(flags_, [&](const auto& flag) { return flag.first.is_same(parameter); })) {
+                    continue;  // shared with an optimizer before
+                }
                 flags_.emplace_back(parameter, parameter.requires_grad());
                 parameter.set_requires_grad(false);
             }

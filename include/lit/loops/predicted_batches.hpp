@@ -28,7 +28,8 @@ class PredictedBatches<Run, true> {
     }
     /// The samples of the batch in work, as places in the dataset; empty where the loader does not say.
     [[nodiscard]] const std::vector<std::int64_t>& current_batch_indices() const {
-        return indices_.back().back();
+        static const std::vector<std::int64_t> none;
+        return indices_.empty() || indices_.back().empty() ? none : indices_.back().back();
     }
     /// Per loader, per batch.
     [[nodiscard]] const std::vector<std::vector<std::vector<std::int64_t>>>& epoch_batch_indices() const {

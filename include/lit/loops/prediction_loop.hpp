@@ -29,10 +29,12 @@ class PredictionLoop {
     static auto output_type() {
         return std::type_identity<output_t<moved_batch_t<Run, typename decltype(batch_type<Loaders>())::type>>>{};
     }
-    /// One entry per loader, each with one entry per batch; tensors are on the CPU.
-    auto run() {
+    /// Fills in one entry per loader, each with one entry per batch; tensors are on the CPU. Hooks up to the last one of
+    /// the run may look at them, so they have to outlive it.
+    template <class Predictions>
+    void run(Predictions& predictions) {
         setup_data();
-        return predict();
+        predict(predictions);
     }
 
  private:
@@ -67,17 +69,17 @@ class PredictionLoop {
         }
     }
 
-    auto predict() {
+    template <class Predictions>
+    void predict(Predictions& predictions) {
         using Output = typename decltype(output_type())::type;
         static_assert(!std::is_void_v<Output>, "lit: predict_step has to return the prediction of its batch.");
-        std::vector<std::vector<Output>> predictions;
         run_.begin_predictions(&predictions);
         bool any = false;
         for (const std::int64_t count : batches_) {
             any |= count != 0;
         }
         if (!any) {
-            return predictions;
+            return;
         }
         RunState& state = run_.state();
         state.results = nullptr;
@@ -118,7 +120,6 @@ class PredictionLoop {
         call_all<hooks::on_predict_epoch_end>(run_);
         call_all<hooks::on_predict_end>(run_);
         modes_.restore(run_.module());
-        return predictions;
     }
 
     template <class Output, class Batch>

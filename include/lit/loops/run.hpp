@@ -75,12 +75,13 @@ struct ConfiguredFor<Parts, Module> {
     using type = typename Parts::template configured_type<Module>;
 };
 
+struct NoBase {};
 /// A callback's own `log` is the module's; the hooks of all callbacks are known to it.
 template <class Run, class Module, class Components>
 struct LogCallsOf;
 template <class Run, class Module, class... C>
 struct LogCallsOf<Run, Module, ComponentTuple<C...>> {
-    using type = LogCalls<Run, Module, component_t<C>...>;
+    using type = LogCalls<NoBase, Run, Module, component_t<C>...>;
 };
 
 }  // namespace detail
@@ -133,7 +134,7 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     }
     /// What `max_epochs` of the options means: -1 for no end.
     [[nodiscard]] std::int64_t max_epochs() const {
-        return options_.max_epochs.value_or(options_.max_steps == -1 && !options_.max_time ? 1000 : -1);
+        return options_.max_epochs.value_or(options_.max_steps == -1 && !options_.max_time && !detail::has_timer(*this) ? 1000 : -1);
     }
     /// Batches of each validation loader, after `limit_val_batches`; -1 when the loader does not know.
     [[nodiscard]] const std::vector<std::int64_t>& num_val_batches() const { return num_val_batches_; }
@@ -153,12 +154,10 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
                     batches = own;
                 }
             }
-            if constexpr (PassesOverData<std::remove_cvref_t<decltype(component)>>) {
-                if (component.passes_over_data()) {
-                    batches = num_training_batches().value_or(batches);
-                }
-            }
         });
+        if (detail::passes_over_data(parts_.components)) {  // goes before the others, wherever it was given
+            batches = num_training_batches().value_or(batches);
+        }
         return batches;
     }
     [[nodiscard]] std::filesystem::path default_root_dir() const {

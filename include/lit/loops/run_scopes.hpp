@@ -7,10 +7,12 @@
 
 #include <ATen/Context.h>
 
+#include <exception>
+
 namespace lit::detail {
 
 /// Thrown by a component that has what it was run for: the run is torn down in order, as if it had come to its end.
-struct EarlyExit {};
+struct EarlyExit : std::exception {};
 
 /// Ties the module to the run's state for as long as the run lasts; a run inside a run gives it back.
 class Attachment {

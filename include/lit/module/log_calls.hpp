@@ -77,11 +77,11 @@ template <class T>
 /// Every form of `log`, for modules and for callbacks alike: `log<"loss">(loss)` of the module and
 /// `trainer.log<"beta">(beta)` in a callback mean the same.
 ///
-/// `Caller` is who logs; `Owner` is the module's class and `Callbacks` are the callbacks' classes: their hooks that may
+/// `Base` is what the caller derives from by way of this class; `Caller` is who logs; `Owner` is the module's class and `Callbacks` are the callbacks' classes: their hooks that may
 /// not log are known.
 /// Cost    an empty base; what the compiler checks leaves nothing but the call of RunState::log.
-template <class Caller, class Owner, class... Callbacks>
-class LogCalls {
+template <class Base, class Caller, class Owner, class... Callbacks>
+class LogCalls : public Base {
     // A call that stands in a hook which may not log does not compile. g++ shows the line that says why; clang shows
     // the line of the default argument, so each of them says it again.
     template <LogOptions Options = LogOptions{}>

@@ -33,7 +33,7 @@ struct ModuleAccess;
 ///         hold do not compile.
 /// Source  Lightning `LightningModule`. `static constexpr bool automatic_optimization = false;` is its property.
 template <class Self, class HParams = NoHParams>
-class Module : public torch::nn::Module, public LogCalls<Module<Self, HParams>, Self> {
+class Module : public LogCalls<torch::nn::Module, Module<Self, HParams>, Self> {
     static_assert(std::is_aggregate_v<HParams>,
                   "lit: the hyperparameters of a module have to be an aggregate: a struct with public fields and "
                   "default values, without constructors. Write struct HParams { double lr = 1e-3; };");
@@ -98,7 +98,7 @@ class Module : public torch::nn::Module, public LogCalls<Module<Self, HParams>, 
 
  private:
     friend struct detail::ModuleAccess;
-    friend LogCalls<Module<Self, HParams>, Self>;
+    friend LogCalls<torch::nn::Module, Module<Self, HParams>, Self>;
 
     [[nodiscard]] RunState* log_state() const { return run_; }
     [[nodiscard]] bool owns(const void* metric) const {

@@ -259,10 +259,10 @@ class Trainer {
             if constexpr (!mistake.made()) {
                 ThisRun run(parts, module, source, begin(parts, Stage::predict));
                 detail::PredictionLoop<ThisRun> loop(run);
-                decltype(loop.run()) predictions;
+                typename detail::PredictionsOf<ThisRun>::type predictions;
                 detail::Frame<ThisRun, false>(run).run(run_options, [&](bool) {
                     module.zero_grad(true);
-                    without_gradients(parts, [&] { predictions = loop.run(); });
+                    without_gradients(parts, [&] { loop.run(predictions); });
                 });
                 return predictions;
             }

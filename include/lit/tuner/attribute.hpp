@@ -93,7 +93,8 @@ void for_each_hparam(Object& object, F&& f) {
 template <class Module, class Source, class F>
 void for_each_attribute(Module& module, Source& source, F&& f) {
     const auto visit = [&](std::string_view name, auto& field) {
-        if constexpr (TunableField<std::remove_cvref_t<decltype(field)>>) {
+        using Field = std::remove_reference_t<decltype(field)>;
+        if constexpr (!std::is_const_v<Field> && TunableField<Field>) {
             f(name, field);
         }
     };

@@ -169,7 +169,8 @@ class BatchSizeFinder {
             evaluate<detail::Testing>(*search, search->options().limit_test_batches,
                                       search->state().test_results, RunningStage::testing);
         } else {
-            static_cast<void>(detail::PredictionLoop<Inner>(*search).run());
+            typename detail::PredictionsOf<Inner>::type predictions;
+            detail::PredictionLoop<Inner>(*search).run(predictions);
         }
     }
     template <class Kind, class Inner>

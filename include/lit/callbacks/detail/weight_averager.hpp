@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string_view>
 #include <type_traits>
@@ -43,6 +44,7 @@ class WeightAverager {
         copy_.emplace(module, device_.value_or(trainer.device()));
         current_.emplace(module);
         n_averaged_ = 0;
+        swapped_ = false;
     }
     void on_train_batch_end(auto& trainer, auto& /*module*/) {
         const std::int64_t steps = trainer.global_step();
@@ -64,6 +66,11 @@ class WeightAverager {
     }
     void on_validation_epoch_start(auto& /*trainer*/, auto& module) { swap(module); }
     void on_validation_epoch_end(auto& /*trainer*/, auto& module) { swap(module); }
+    void on_exception(auto& /*trainer*/, auto& module, const std::exception& /*error*/) {
+        if (swapped_) {
+            swap(module);
+        }
+    }
 
     /// How many times weights were averaged in; the first time counts.
     [[nodiscard]] std::int64_t n_averaged() const { return n_averaged_; }
@@ -132,6 +139,7 @@ class WeightAverager {
     void swap(auto& module) {
         if (copy_) {
             copy_->swap_with(OwnTensors(module));
+            swapped_ = !swapped_;
         }
     }
 
@@ -139,6 +147,7 @@ class WeightAverager {
     bool use_buffers_;
     std::optional<WeightsCopy> copy_;    ///< none before the first fit
     std::optional<OwnTensors> current_;  ///< of the module that is trained
+    bool swapped_ = false;               ///< the average stands in the module, the module's weights in the copy
     std::int64_t n_averaged_ = 0;
     std::int64_t latest_update_step_ = 0;  ///< optimizer steps
     std::int64_t latest_update_epoch_ = -1;

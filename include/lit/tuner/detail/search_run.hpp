@@ -129,7 +129,14 @@ class SearchRun {
  private:
     static std::optional<GradientAccumulation> accumulation(Outer& outer) {
         const std::int64_t batches = outer.accumulate_grad_batches();
-        return batches > 1 ? std::optional(GradientAccumulation(batches)) : std::nullopt;
+        bool divides = false;
+        for_each_component(outer.components(), [&](auto& component) {
+            if constexpr (requires { component.divides_by_real_size(); }) {
+                divides = divides || component.divides_by_real_size();
+            }
+        });
+        return batches > 1 ? std::optional(GradientAccumulation({.batches = batches, .divide_by_real_size = divides}))
+                           : std::nullopt;
     }
     static std::optional<GradientClip> clip(Outer& outer) {
         std::optional<GradientClip> found;
