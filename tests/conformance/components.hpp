@@ -11,6 +11,7 @@
 #include <lit/callbacks/gradient_clip.hpp>
 #include <lit/callbacks/learning_rate_monitor.hpp>
 #include <lit/callbacks/model_checkpoint.hpp>
+#include <lit/callbacks/stochastic_weight_averaging.hpp>
 #include <lit/callbacks/timer.hpp>
 #include <lit/callbacks/weight_averaging.hpp>
 #include <lit/core/stage.hpp>
@@ -35,6 +36,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 namespace conformance {
 
@@ -44,19 +46,21 @@ namespace fs = std::filesystem;
 struct Recorder {
     Recording* r;
 
-    void setup(auto& t, auto&, lit::Stage stage) { note_stage(t, "setup", stage); }
-    void teardown(auto& t, auto&, lit::Stage stage) { note_stage(t, "teardown", stage); }
-    void on_fit_start(auto& t) { note(t, "on_fit_start"); }
-    void on_fit_end(auto& t) { note(t, "on_fit_end"); }
+    void setup(auto& t, auto&, lit::Stage stage) { ordered(t, "setup"), note_stage(t, "setup", stage); }
+    void teardown(auto& t, auto&, lit::Stage stage) { ordered(t, "teardown"), note_stage(t, "teardown", stage); }
+    void on_fit_start(auto& t) { ordered(t, "on_fit_start"), note(t, "on_fit_start"); }
+    void on_fit_end(auto& t) { ordered(t, "on_fit_end"), note(t, "on_fit_end"); }
     void on_sanity_check_start(auto& t) { note(t, "on_sanity_check_start"); }
     void on_sanity_check_end(auto& t) { note(t, "on_sanity_check_end"); }
-    void on_train_start(auto& t) { note(t, "on_train_start"); }
-    void on_train_end(auto& t) { note(t, "on_train_end"); }
-    void on_train_epoch_start(auto& t) { note(t, "on_train_epoch_start"); }
-    void on_train_epoch_end(auto& t) { note(t, "on_train_epoch_end"); }
-    void on_train_batch_start(auto& t, auto&, const auto&, std::int64_t i) { note(t, "on_train_batch_start", i); }
+    void on_train_start(auto& t) { ordered(t, "on_train_start"), note(t, "on_train_start"); }
+    void on_train_end(auto& t) { ordered(t, "on_train_end"), note(t, "on_train_end"); }
+    void on_train_epoch_start(auto& t) { ordered(t, "on_train_epoch_start"), note(t, "on_train_epoch_start"); }
+    void on_train_epoch_end(auto& t) { ordered(t, "on_train_epoch_end"), note(t, "on_train_epoch_end"); }
+    void on_train_batch_start(auto& t, auto&, const auto&, std::int64_t i) {
+        ordered(t, "on_train_batch_start"), note(t, "on_train_batch_start", i);
+    }
     void on_train_batch_end(auto& t, auto&, const auto&, const auto&, std::int64_t i) {
-        event(t, "on_train_batch_end", i);
+        ordered(t, "on_train_batch_end"), event(t, "on_train_batch_end", i);
         Json rates = Json::array();
         t.for_each_optimizer([&](auto, auto& optimizer) {
             for (std::size_t group = 0; group < lit::group_count(optimizer); ++group) {
@@ -67,7 +71,7 @@ struct Recorder {
         finish(t, "on_train_batch_end", i);
     }
     void on_validation_start(auto& t) { note(t, "on_validation_start"); }
-    void on_validation_end(auto& t) { note(t, "on_validation_end"); }
+    void on_validation_end(auto& t) { ordered(t, "on_validation_end"), note(t, "on_validation_end"); }
     void on_validation_epoch_start(auto& t) { note(t, "on_validation_epoch_start"); }
     void on_validation_epoch_end(auto& t) { note(t, "on_validation_epoch_end"); }
     void on_validation_batch_start(auto& t, auto&, const auto&, std::int64_t i) {
@@ -96,11 +100,12 @@ struct Recorder {
     void on_before_backward(auto& t) { note(t, "on_before_backward"); }
     void on_after_backward(auto& t) { note(t, "on_after_backward"); }
     void on_before_optimizer_step(auto& t) { note(t, "on_before_optimizer_step"); }
-    void on_exception(auto& t) { note(t, "on_exception"); }
-    void on_save_checkpoint(auto& t) { note(t, "on_save_checkpoint"); }
+    void on_exception(auto& t) { ordered(t, "on_exception"), note(t, "on_exception"); }
+    void on_save_checkpoint(auto& t) { ordered(t, "on_save_checkpoint"), note(t, "on_save_checkpoint"); }
     void on_load_checkpoint(auto& t) { note(t, "on_load_checkpoint"); }
 
  private:
+    void ordered(auto& t, const char* hook) { r->note_order("callback", hook, t.should_stop()); }
     static Place place(auto& t) { return {t.current_epoch(), t.global_step(), t.sanity_checking()}; }
     void event(auto& t, const std::string& hook, std::optional<std::int64_t> batch) {
         r->event("callback", hook, place(t), batch);
@@ -120,6 +125,28 @@ struct Recorder {
         r->event("callback", hook, place(t), std::string(lit::to_string(stage)));
         finish(t, hook, std::nullopt);
     }
+};
+
+/// Comes behind all others and writes down, as `Recorder` does, what those before it have done.
+struct Behind {
+    Recording* r;
+
+    void setup(auto& t, auto&, lit::Stage) { note(t, "setup"); }
+    void on_fit_start(auto& t) { note(t, "on_fit_start"); }
+    void on_train_start(auto& t) { note(t, "on_train_start"); }
+    void on_train_epoch_start(auto& t) { note(t, "on_train_epoch_start"); }
+    void on_train_batch_start(auto& t, auto&, const auto&, std::int64_t) { note(t, "on_train_batch_start"); }
+    void on_train_batch_end(auto& t, auto&, const auto&, const auto&, std::int64_t) { note(t, "on_train_batch_end"); }
+    void on_validation_end(auto& t) { note(t, "on_validation_end"); }
+    void on_train_epoch_end(auto& t) { note(t, "on_train_epoch_end"); }
+    void on_train_end(auto& t) { note(t, "on_train_end"); }
+    void on_fit_end(auto& t) { note(t, "on_fit_end"); }
+    void on_save_checkpoint(auto& t) { note(t, "on_save_checkpoint"); }
+    void on_exception(auto& t) { note(t, "on_exception"); }
+    void teardown(auto& t, auto&, lit::Stage) { note(t, "teardown"); }
+
+ private:
+    void note(auto& t, const char* hook) { r->note_order("behind", hook, t.should_stop()); }
 };
 
 /// Writes down every row that reaches the loggers.
@@ -214,13 +241,18 @@ template <bool Automatic>
 using MovingAverage = std::conditional_t<Automatic, lit::EMAWeightAveraging, Nothing<2>>;
 
 template <bool Automatic>
-using Trainer = lit::Trainer<lit::SingleDevice, lit::Fp32, Recorder, std::optional<EarlyStopping>,
-                             std::optional<lit::LearningRateMonitor>, std::optional<lit::Timer>,
-                             std::optional<Schedule<Automatic>>, std::optional<Average<Automatic>>,
-                             std::optional<MovingAverage<Automatic>>, std::optional<lit::GradientAccumulation>,
-                             std::optional<lit::GradientClip>, std::optional<Sink>, std::optional<lit::CSVLogger>,
-                             std::optional<lit::TensorBoardLogger>, std::optional<Checkpoint>,
-                             std::optional<Further<0>>, std::optional<Further<1>>, std::optional<Further<2>>>;
+using Swa = std::conditional_t<Automatic, lit::StochasticWeightAveraging<>, Nothing<3>>;
+
+/// In the order in which oracle.py gives them; the checkpoint callbacks come first there, and are called last.
+template <bool Automatic>
+using Trainer = lit::Trainer<lit::SingleDevice, lit::Fp32, Recorder, std::optional<Checkpoint>,
+                             std::optional<Further<0>>, std::optional<Further<1>>, std::optional<Further<2>>,
+                             std::optional<EarlyStopping>, std::optional<lit::LearningRateMonitor>,
+                             std::optional<lit::Timer>, std::optional<Schedule<Automatic>>,
+                             std::optional<Average<Automatic>>, std::optional<MovingAverage<Automatic>>,
+                             std::optional<Swa<Automatic>>, std::optional<Behind>,
+                             std::optional<lit::GradientAccumulation>, std::optional<lit::GradientClip>,
+                             std::optional<Sink>, std::optional<lit::CSVLogger>, std::optional<lit::TensorBoardLogger>>;
 
 inline lit::Mode mode(const Json& spec) { return spec.value("mode", "min") == "min" ? lit::Mode::minimize : lit::Mode::maximize; }
 
@@ -351,6 +383,33 @@ std::optional<MovingAverage<Automatic>> moving_average(const Json& callbacks) {
     return std::nullopt;
 }
 
+template <bool Automatic>
+std::optional<Swa<Automatic>> swa(const Json& callbacks) {
+    if constexpr (Automatic) {
+        if (callbacks.contains("swa")) {
+            const Json& c = callbacks["swa"];
+            lit::StochasticWeightAveragingOptions options;
+            if (c["swa_lrs"].is_array()) {
+                options.swa_lrs = c["swa_lrs"].get<std::vector<double>>();
+            } else {
+                options.swa_lrs = c["swa_lrs"].get<double>();
+            }
+            if (c.contains("swa_epoch_start")) {
+                if (c["swa_epoch_start"].is_number_integer()) {
+                    options.swa_epoch_start = c["swa_epoch_start"].get<std::int64_t>();
+                } else {
+                    options.swa_epoch_start = c["swa_epoch_start"].get<double>();
+                }
+            }
+            options.annealing_epochs = c.value("annealing_epochs", std::int64_t{10});
+            options.annealing_strategy =
+                c.value("annealing_strategy", "cos") == "cos" ? lit::AnnealingStrategy::cos : lit::AnnealingStrategy::linear;
+            return lit::StochasticWeightAveraging{options};
+        }
+    }
+    return std::nullopt;
+}
+
 /// A real logger, where the scenario names its kind.
 template <class Logger>
 std::optional<Logger> logger(const Json& scenario, const std::string& kind, const fs::path& root) {
@@ -378,14 +437,14 @@ std::unique_ptr<Trainer<Automatic>> build(Recording& r, const fs::path& root, co
                      by_value ? lit::ClipAlgorithm::value : lit::ClipAlgorithm::norm);
     }
     const std::optional<Sink> sink = r.scenario.value("logger", true) ? std::optional(Sink{&r}) : std::nullopt;
+    const std::optional<Behind> behind = r.scenario.value("observe_order", false) ? std::optional(Behind{&r}) : std::nullopt;
     return std::make_unique<Trainer<Automatic>>(
         lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{}, trainer_options(spec, root), Recorder{&r},
-        early_stopping(callbacks), lr_monitor(callbacks), timer(callbacks), accumulation_schedule<Automatic>(callbacks),
-        average<Automatic>(callbacks), moving_average<Automatic>(callbacks), accumulation, clip, sink,
-        logger<lit::CSVLogger>(r.scenario, "csv", root),
-        logger<lit::TensorBoardLogger>(r.scenario, "tensorboard", root), checkpoint(callbacks, root),
-                                     checkpoint<0>(callbacks, root), checkpoint<1>(callbacks, root),
-                                     checkpoint<2>(callbacks, root));
+        checkpoint(callbacks, root), checkpoint<0>(callbacks, root), checkpoint<1>(callbacks, root),
+        checkpoint<2>(callbacks, root), early_stopping(callbacks), lr_monitor(callbacks), timer(callbacks),
+        accumulation_schedule<Automatic>(callbacks), average<Automatic>(callbacks), moving_average<Automatic>(callbacks),
+        swa<Automatic>(callbacks), behind, accumulation, clip, sink, logger<lit::CSVLogger>(r.scenario, "csv", root),
+        logger<lit::TensorBoardLogger>(r.scenario, "tensorboard", root));
 }
 
 }  // namespace conformance

@@ -35,12 +35,10 @@ def manual(s):
 
 def loaders(rng, s):
     """Loaders of the module or of a data module, asked for again every few epochs."""
-    if manual(s):
-        return
     s["data"]["val"] = s["data"]["val"] or [rng.randint(1, 3)]
     s["loaders"] = rng.choice(["module", "datamodule", "datamodule"])
     if s["loaders"] == "datamodule":
-        s["data"]["transfer"] = rng.random() < 0.5
+        s["data"]["transfer"] = rng.random() < 0.5 and not manual(s)
     if rng.random() < 0.5:
         s["trainer"]["reload_dataloaders_every_n_epochs"] = rng.choice([1, 1, 2])
         s["trainer"]["max_epochs"] = rng.randint(2, 5)
@@ -277,16 +275,46 @@ def averages(rng, s):
     s["callbacks"]["averaging"] = c
 
 
+def swa(rng, s):
+    """The last epochs' weights are averaged, at rates of their own; of norms with one epoch more."""
+    if manual(s):
+        return
+    if rng.random() < 0.8:
+        s["trainer"]["max_epochs"] = rng.randint(3, 6)
+        s["trainer"].pop("max_steps", None)
+    s["callbacks"].pop("averaging", None)
+    c = {"swa_lrs": rng.choice([0.05, 0.02, [0.01]])}
+    if rng.random() < 0.8:
+        c["swa_epoch_start"] = rng.choice([1, 1, 2, 3, 0.0, 0.3, 0.5, 1.0])
+    if rng.random() < 0.7:
+        c["annealing_epochs"] = rng.randint(0, 4)
+    if rng.random() < 0.5:
+        c["annealing_strategy"] = "linear"
+    s["callbacks"]["swa"] = c
+    if rng.random() < 0.35:
+        s["module"]["batch_norm"] = True
+        s["data"]["batch_size"] = 4  # a norm needs two samples at least
+        s["module"]["optimizer"] = {"name": "sgd", "lr": 0.1}  # the bias before a norm has only noise for Adam to scale up
+
+
+def order(rng, s):
+    """What the callbacks before have done, as a callback behind them all sees it."""
+    s["observe_order"] = True
+
+
 def by_hand(rng, s):
     """Schedulers in manual optimization are stepped by training_step."""
-    if resumes(s) or s.get("loaders", "given") != "given":
+    if resumes(s):
         return
+    if "transfer" in s["data"]:
+        s["data"]["transfer"] = False
     for option in ("gradient_clip_val", "gradient_clip_algorithm", "accumulate_grad_batches"):
         s["trainer"].pop(option, None)
-    for callback in ("accumulation_schedule", "averaging"):
+    for callback in ("accumulation_schedule", "averaging", "swa"):
         s["callbacks"].pop(callback, None)
     kind = rng.choice([{"kind": "step", "step_size": rng.randint(1, 3), "gamma": 0.5},
-                       {"kind": "exponential", "gamma": 0.9}, {"kind": "cosine", "t_max": rng.randint(2, 8)}])
+                       {"kind": "exponential", "gamma": 0.9}, {"kind": "cosine", "t_max": rng.randint(2, 8)},
+                       {"kind": "plateau", "factor": 0.5, "patience": rng.randint(0, 1)}])
     s["module"].update(automatic_optimization=False, optimizers=rng.choice([1, 2]), faults=[],
                        scheduler={**kind, "interval": rng.choice(["step", "epoch"]), "frequency": 1,
                                   "by_hand_every": rng.randint(1, 3)})
@@ -301,7 +329,8 @@ def files(rng, s):
 
 FEATURES = [(loaders, 0.45), (several_loaders, 0.3), (max_time, 0.08), (minimum, 0.15), (checkpoints, 0.25), (logging, 0.4),
             (modes, 0.25), (runs, 0.25), (shuffled, 0.15), (clocks, 0.08),
-            (schedules, 0.12), (averages, 0.15), (files, 0.25), (by_hand, 0.06), (metrics, 0.2), (faults, 0.3)]
+            (schedules, 0.12), (averages, 0.15), (files, 0.25), (swa, 0.15), (order, 0.25),
+            (by_hand, 0.06), (metrics, 0.2), (faults, 0.3)]
 
 
 def generate(rng, name, only=None):

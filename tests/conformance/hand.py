@@ -112,6 +112,35 @@ def corners():
                  {"kind": "ema", "decay": 0.5, "update_starting_at_epoch": 1}):
         yield scenario("averages-" + "-".join(str(v) for v in kind.values()) + f"-{len(kind)}", trainer={"max_epochs": 3},
                        callbacks={"averaging": kind, "checkpoint": {"save_last": True}}, run=["fit", "validate"])
+    stops = {"monitor": "seen", "mode": "max", "patience": 1}
+    for name, callbacks, more in (
+            ("a-checkpoint-given-first", {"checkpoint": {"monitor": "seen", "save_top_k": -1}, "early_stopping": stops}, {}),
+            ("checkpoints-beside-others", {"checkpoints": [{"filename": "a", "every_n_train_steps": 2}, {"filename": "b"}],
+                                           "early_stopping": stops, "lr_monitor": {}, "accumulation_schedule": {"1": 2}}, {}),
+            ("a-timer-behind-early-stopping", {"checkpoint": {"save_last": True}, "early_stopping": stops, "timer": {
+                "duration": 0, "interval": "epoch"}}, {}),
+            ("averages-beside-others", {"checkpoint": {}, "lr_monitor": {}, "swa": {"swa_lrs": 0.05, "swa_epoch_start": 1}}, {}),
+            ("when-one-throws", {"checkpoint": {"save_on_exception": True}, "early_stopping": stops},
+             {"module": {"faults": [{"who": "module", "hook": "training_step", "action": "raise", "epoch": 1, "batch": 1}]}})):
+        yield scenario("order-of-" + name, trainer={"max_epochs": 4}, log=[LOSS, VAL, SEEN], callbacks=callbacks,
+                       observe_order=True, run=["fit", "validate"], **more)
+    for start, epochs, norm in ((1, 0, False), (2, 2, False), (0.5, 10, False), (1.0, 1, False), (2, 2, True), (0.5, 0, True)):
+        for validated in (1, 3):
+            yield scenario(f"swa-from-{start}-in-{epochs}-every-{validated}" + "-norm" * norm, run=["fit", "validate"], callbacks={
+                "swa": {"swa_lrs": 0.05, "swa_epoch_start": start, "annealing_epochs": epochs}, "checkpoint": {"save_last": True}},
+                trainer={"max_epochs": 4, "check_val_every_n_epoch": validated}, data={"batch_size": 4},
+                module={"batch_norm": norm, "scheduler": {"kind": "step", "step_size": 1, "gamma": 0.5, "interval": "step",
+                                                          "frequency": 2}})
+    for window in (2, 4):
+        yield scenario(f"swa-norm-in-windows-of-{window}", callbacks={"swa": {"swa_lrs": 0.05, "swa_epoch_start": 2}},
+                       trainer={"max_epochs": 3, "accumulate_grad_batches": window}, data={"train": 5, "batch_size": 4},
+                       module={"batch_norm": True})
+    for where in ("given", "module", "datamodule"):
+        for optimizers in (1, 2):
+            yield scenario(f"by-hand-plateau-{where}-{optimizers}", loaders=where, data={"transfer": False}, trainer={
+                "max_epochs": 3, "reload_dataloaders_every_n_epochs": 1}, module={
+                    "automatic_optimization": False, "optimizers": optimizers,
+                    "scheduler": {"kind": "plateau", "factor": 0.5, "patience": 0, "by_hand_every": 1}})
 
 
 def main():

@@ -14,6 +14,7 @@
 #include <lit/optim/clip.hpp>
 
 #include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/linear.h>
 
 #include <cmath>
@@ -77,6 +78,9 @@ struct NetBase : lit::Module<Self> {
             }
             fc->bias.index_put_({row}, 0.05 * (static_cast<double>(row) - 1.0));
         }
+        if (r.module().value("batch_norm", false)) {
+            norm = this->register_module("norm", torch::nn::BatchNorm1d(classes));
+        }
         if (optimizer_count() == 2) {
             scale = this->register_parameter("scale", torch::ones({1}));
         }
@@ -88,7 +92,8 @@ struct NetBase : lit::Module<Self> {
     }
 
     torch::Tensor forward(const torch::Tensor& x) {
-        const auto y = fc->forward(x);
+        auto y = fc->forward(x);
+        y = norm.is_empty() ? y : norm->forward(y);
         return scale.defined() ? y * scale : y;
     }
 
@@ -116,7 +121,8 @@ struct NetBase : lit::Module<Self> {
             const Json scheduler = r.module().value("scheduler", Json());
             const std::int64_t every = scheduler.is_object() ? scheduler.value("by_hand_every", std::int64_t{0}) : 0;
             if (every > 0 && (batch_idx + 1) % every == 0) {
-                trainer.for_each_scheduler([](auto& slot, auto& optimizer) { slot.step(optimizer); });
+                const double metric = loss.template item<double>();
+                trainer.for_each_scheduler([&](auto& slot, auto& optimizer) { slot.step(optimizer, metric); });
             }
         }
     }
@@ -245,6 +251,7 @@ struct NetBase : lit::Module<Self> {
 
     Recording& r;
     torch::nn::Linear fc{nullptr};
+    torch::nn::BatchNorm1d norm{nullptr};
     torch::Tensor scale;
 
  protected:

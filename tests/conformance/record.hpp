@@ -119,7 +119,7 @@ template <class Callback>
 /// Does what the scenario says, and writes down what was observed.
 template <class Net, class Source>
 [[nodiscard]] Json record(const Json& scenario, const fs::path& root) {
-    Recording r{.scenario = scenario};
+    Recording r{.scenario = scenario, .root = root};
     const Json& data = r.scenario["data"];
     Json trace{{"scenario", scenario["name"]}, {"status", nullptr}, {"error", nullptr}};
     constexpr bool automatic = lit::automatic_optimization<Net>;
@@ -172,7 +172,11 @@ template <class Net, class Source>
         trace["status"] = interrupted ? "interrupted" : "finished";
         if (!interrupted) {
             Json weights = Json::array();
-            for (const auto& parameter : net->parameters()) {
+            std::vector<torch::Tensor> tensors = net->parameters();
+            if (!net->norm.is_empty()) {
+                tensors.insert(tensors.end(), {net->norm->running_mean, net->norm->running_var});
+            }
+            for (const auto& parameter : tensors) {
                 const auto flat = parameter.detach().flatten().contiguous();
                 for (std::int64_t i = 0; i < flat.numel(); ++i) {
                     weights.push_back(static_cast<double>(flat.template data_ptr<float>()[i]));
@@ -244,6 +248,9 @@ template <class Net, class Source>
     }
     if (scenario.value("observe_modes", false)) {
         trace["modes"] = std::move(r.modes);
+    }
+    if (scenario.value("observe_order", false)) {
+        trace["order"] = std::move(r.order);
     }
     trace["hooks"] = std::move(r.hooks);
     trace["train_loss"] = std::move(r.train_loss);

@@ -12,6 +12,8 @@
 
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -42,6 +44,8 @@ struct Recording {
     Json lr = Json::array();
     Json rows = Json::array();
     Json modes = Json::array();
+    Json order = Json::array();
+    std::filesystem::path root{};  ///< of the run
     const torch::nn::Module* net = nullptr;    ///< the module of the run, and its only child
     const torch::nn::Module* child = nullptr;
     bool terminated = false;
@@ -59,6 +63,18 @@ struct Recording {
     }
     void event(const char* who, const std::string& hook, const Place& place, const std::optional<std::int64_t>& batch) {
         batch ? event(who, hook, place, *batch) : event(who, hook, place);
+    }
+
+    /// What the callbacks before have done: asked for an end, logged, written files.
+    void note_order(const char* who, const std::string& hook, bool should_stop) {
+        if (!scenario.value("observe_order", false)) {
+            return;
+        }
+        std::int64_t files = 0;
+        if (const auto folder = root / "ckpt"; std::filesystem::is_directory(folder)) {
+            files = std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator());
+        }
+        order.push_back({who, hook, should_stop, rows.size(), files});
     }
 
     template <class Stop>

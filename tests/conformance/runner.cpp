@@ -24,10 +24,12 @@ using conformance::Json;
 Json run(const Json& scenario, const fs::path& root) {
     const std::string loaders = scenario.value("loaders", "given");
     if (!scenario.value("module", Json::object()).value("automatic_optimization", true)) {
-        if (loaders != "given") {
-            throw std::invalid_argument("scenario: by hand, loaders have to be given");
+        if (loaders == "datamodule" && scenario["data"].value("transfer", false)) {
+            throw std::invalid_argument("scenario: by hand, a data module has no transfer hooks");
         }
-        return conformance::run_manual(scenario, root);
+        return loaders == "datamodule" ? conformance::run_manual_data_module(scenario, root)
+               : loaders == "module"   ? conformance::run_manual_own_loaders(scenario, root)
+                                       : conformance::run_manual(scenario, root);
     }
     if (loaders == "datamodule") {
         return scenario["data"].value("transfer", false) ? conformance::run_transferring(scenario, root)
