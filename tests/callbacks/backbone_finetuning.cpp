@@ -187,4 +187,13 @@ TEST_SUITE("callbacks/backbone_finetuning") {
                              "BackboneFinetuning: unfreeze_backbone_at_epoch = -1.0, expected 0 or more.",
                              lit::ConfigError);
     }
+    TEST_CASE("a second fit that begins after the epoch does not train the head at the backbone's rate") {
+        Net<lit::NoScheduler> net;
+        auto trainer = scripted::trainer({.max_epochs = 3}, lit::BackboneFinetuning{{.unfreeze_backbone_at_epoch = 1}},
+                                         Rates{});
+        trainer.fit(net, finetuned::data());
+        trainer.options().max_epochs = 5;
+        CHECK_THROWS_WITH_AS(trainer.fit(net, finetuned::data()),
+                             doctest::Contains("the backbone was not unfrozen in this fit"), lit::ConfigError);
+    }
 }

@@ -53,6 +53,14 @@ struct Breaks {
         }
     }
 };
+struct BreaksInSetup {
+    void setup(auto& /*trainer*/, auto& /*module*/, lit::Stage /*stage*/) const { throw std::runtime_error("not yet"); }
+};
+struct ThrowsWhenTold {
+    void on_exception(auto& /*trainer*/, auto& /*module*/, const std::exception& /*error*/) const {
+        throw std::runtime_error("told");
+    }
+};
 std::int64_t step_in(const std::filesystem::path& file) {
     return lit::load_checkpoint(file).at("global_step").to_int();
 }
@@ -145,5 +153,19 @@ TEST_SUITE("callbacks/on_exception_checkpoint") {
                              doctest::Contains("OnExceptionCheckpoint: filename is empty"), lit::ConfigError);
         CHECK_THROWS_WITH_AS(OnExceptionCheckpoint{{}}, doctest::Contains("dirpath is empty"),
                              lit::ConfigError);
+    }
+    TEST_CASE("what breaks off before training, or outside of it, leaves the earlier file; a hook that throws keeps none back") {
+        const Folder folder;
+        const OnExceptionCheckpoint keeper{{.dirpath = folder.path()}};
+        // The callback before it throws while it is told of the exception.
+        auto trainer = scripted::trainer({.max_epochs = 2}, Breaks{}, ThrowsWhenTold{}, keeper);
+        Script module;
+        CHECK_THROWS_WITH(trainer.fit(module, scripted::batches(4)), "broken");
+        REQUIRE(folder.files() == Names{"on_exception.ckpt"});
+
+        auto early = scripted::trainer({.max_epochs = 2}, BreaksInSetup{}, keeper);
+        CHECK_THROWS_WITH(early.fit(module, scripted::batches(4)), "not yet");
+        CHECK_THROWS_WITH(early.validate(module, scripted::batches(4)), "not yet");
+        CHECK(step_in(folder.path() / "on_exception.ckpt") == 3);
     }
 }

@@ -129,6 +129,16 @@ std::vector<double> first_rates(const Net& net) {
     return all;
 }
 
+struct Breaks {
+    std::int64_t at = 0;
+    void on_train_batch_start(auto& trainer, auto& /*module*/) {
+        if (trainer.current_epoch() == at) {
+            at = -1;
+            throw std::runtime_error("passing");
+        }
+    }
+};
+
 }  // namespace
 
 TEST_SUITE("callbacks/stochastic_weight_averaging") {
@@ -334,5 +344,15 @@ TEST_SUITE("callbacks/stochastic_weight_averaging") {
         auto two_rates =
             trainer_of(1, Averaging{{.swa_lrs = std::vector<double>{0.05, 0.1}, .swa_epoch_start = 1}});
         CHECK_THROWS_AS(two_rates.fit(net, batches(3)), lit::ConfigError);
+    }
+    TEST_CASE("an exception in the last pass gives batch norms their momentum, and the next fit its windows") {
+        Net net{{.batch_norm = true, .lr = 0.125}};
+        auto trainer = trainer_of(3, Breaks{3}, Averaging{{.swa_lrs = 0.05, .swa_epoch_start = 2}});
+        CHECK_THROWS_WITH(trainer.fit(net, batches(3, 4)), "passing");
+        CHECK(net.norm->options.momentum() == 0.25);
+        trainer.options().max_epochs = 4;
+        const std::int64_t before = trainer.global_step();
+        trainer.fit(net, batches(3, 4));
+        CHECK(trainer.global_step() - before == 3 + 1);  // an epoch of training, and the step that ends the pass
     }
 }

@@ -306,4 +306,19 @@ TEST_SUITE("callbacks/weight_averaging") {
         trainer.fit(module, std::vector<at::Tensor>{at::tensor({1.0F}), at::tensor({2.0F})});
         CHECK(module.a.item<float>() == -1.0F);  // the mean of 0 and -2
     }
+    TEST_CASE("an exception inside of a validation leaves the module its own weights") {
+        struct Breaks : Walker {
+            void validation_step(const at::Tensor& /*batch*/) {
+                if (global_step() > 0) {
+                    throw std::runtime_error("validating");
+                }
+            }
+        };
+        Breaks module;
+        auto trainer = trainer_of(1, lit::WeightAveraging<>{});
+        CHECK_THROWS_WITH(trainer.fit(module, batches(3), batches(1)), "validating");
+        Walker undisturbed;
+        trainer_of(1).fit(undisturbed, batches(3));
+        CHECK(at::equal(module.w, undisturbed.w));
+    }
 }

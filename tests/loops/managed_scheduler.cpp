@@ -17,6 +17,27 @@
 
 namespace {
 
+/// Two optimizers, both with the first weight.
+struct Shared : lit::Module<Shared> {
+    static constexpr bool automatic_optimization = false;
+    at::Tensor one = register_parameter("one", at::ones({1}));
+    at::Tensor two = register_parameter("two", at::ones({1}));
+    std::vector<bool> seen;
+
+    void training_step(auto& trainer, const at::Tensor& /*batch*/) {
+        auto& [first, second] = trainer.optimizers();
+        for (auto* optimizer : {&first, &second}) {
+            const auto toggled = trainer.toggled_optimizer(*optimizer);
+            seen.push_back(one.requires_grad());
+            seen.push_back(two.requires_grad());
+        }
+    }
+    auto configure_optimizers() {
+        return std::tuple{lit::SGD{std::vector<at::Tensor>{one}, {.lr = 1.0}},
+                          lit::SGD{std::vector<at::Tensor>{one, two}, {.lr = 1.0}}};
+    }
+};
+
 /// Two weights, each with an optimizer and a schedule of its own, all stepped by hand.
 struct Pair : lit::Module<Pair> {
     static constexpr bool automatic_optimization = false;
@@ -165,5 +186,13 @@ TEST_SUITE("loops/managed_scheduler") {
         One one;
         probe::trainer({.max_epochs = 1}).fit(one, train);
         CHECK(one.value() == 1.0F - 1.0F - 0.5F * 2.0F);
+    }
+    TEST_CASE("a parameter of two optimizers requires its gradient while either is toggled, and afterwards") {
+        Shared module;
+        auto train = probe::batches(1);
+        probe::trainer({.max_epochs = 1}).fit(module, train);
+        CHECK(module.seen == std::vector<bool>{true, false, true, true});
+        CHECK(module.one.requires_grad());
+        CHECK(module.two.requires_grad());
     }
 }
