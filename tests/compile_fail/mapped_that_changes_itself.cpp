@@ -7,9 +7,13 @@
 
 int main() {
     const lit::TensorDataset dataset{at::Tensor{}, at::Tensor{}};
+#ifdef LIT_GOOD
+    static_cast<void>(lit::mapped(dataset, [](lit::Example batch) { return batch; }));
+#else
     int calls = 0;
     static_cast<void>(lit::mapped(dataset, [calls](lit::Example batch) mutable {
         ++calls;
         return batch;
     }));
+#endif
 }

@@ -2,9 +2,8 @@
 """Compiles every file of tests/compile_fail and holds the compiler's answer to what the file expects.
 
 A file `x.cpp` with lines `// expect: <text>` must not compile; the first line of the output that says `error:`, or the source
-line quoted under it, must contain `lit: ` and every such text, and at most ten lines may stand before it. If the file
-speaks of LIT_GOOD, it must compile with -DLIT_GOOD, so that the mistake is the only thing wrong with it. A file whose
-name begins with `good` must compile.
+line quoted under it, must contain `lit: ` and every such text, and at most ten lines may stand before it. With -DLIT_GOOD it
+must compile, so that the mistake is the only thing wrong with it. A file whose name begins with `good` must compile.
 
 usage: run.py gcc|clang <source folder> <build folder> <LibTorch> [part of a file's name ...]
 """
@@ -19,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import compiling  # noqa: E402
 
 LINES_BEFORE = 10
+ONE_ERROR = {"gcc": "-fmax-errors=1", "clang": "-ferror-limit=1"}  # the first is all that is looked at
 
 
 def judge(text, expected):
@@ -70,6 +70,8 @@ def main():
         if passed.known.get(path.name) == key:
             return path.name, key, None
         good = path.name.startswith("good")
+        if not good and "LIT_GOOD" not in text:
+            return path.name, None, "has no variant without the mistake (#ifdef LIT_GOOD)"
         if good or "LIT_GOOD" in text:
             done = compile(path, *([] if good else ["-DLIT_GOOD"]))
             if done.returncode != 0:
@@ -78,7 +80,7 @@ def main():
             expected = [line.strip() for line in re.findall(r"^// expect: (.*)$", text, re.M)]
             if not expected:
                 return path.name, None, "has no line `// expect: `"
-            done = compile(path, "-w")
+            done = compile(path, "-w", ONE_ERROR[kind])
             if done.returncode == 0:
                 return path.name, None, "compiles, but should not"
             wrong = judge(done.stdout, expected)

@@ -28,12 +28,6 @@ struct Progress {
     void increment_processed(std::int64_t n = 1) { total.processed += n, current.processed += n; }
     void increment_completed(std::int64_t n = 1) { total.completed += n, current.completed += n; }
     void reset_current() { current = {}; }
-    /// What was announced but not finished when the state was saved is announced again.
-    void reset_on_restart() {
-        current.ready = current.completed;
-        current.started = current.completed;
-        current.processed = current.completed;
-    }
 
     bool operator==(const Progress&) const = default;
 };

@@ -8,6 +8,7 @@
 #include <lit/core/stage.hpp>
 #include <lit/loggers/logger.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -109,7 +110,16 @@ class LoggerConnector {
  private:
     Run& self() { return static_cast<Run&>(*this); }
     const Run& self() const { return static_cast<const Run&>(*this); }
-    void add_to_row(MetricId id, const Number& number) { row_.push_back({MetricNames::name(id), number.value()}); }
+    // A name that several hooks log at once is in the row once, with the value that came last.
+    void add_to_row(MetricId id, const Number& number) {
+        const auto& name = MetricNames::name(id);
+        const auto known = std::ranges::find(row_, name, &Scalar::name);
+        if (known != row_.end()) {
+            known->value = number.value();
+        } else {
+            row_.push_back({name, number.value()});
+        }
+    }
     void finish_row(std::optional<std::int64_t> step, bool own_step, bool has_epoch) {
         if (row_.empty()) {
             return;

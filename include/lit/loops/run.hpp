@@ -141,10 +141,6 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     [[nodiscard]] const std::vector<std::int64_t>& num_sanity_val_batches() const { return num_sanity_batches_; }
     /// Batches of each loader of a test or a prediction.
     [[nodiscard]] const std::vector<std::int64_t>& num_eval_batches() const { return num_eval_batches_; }
-    /// The interval that is in force: in force means none was given, or it is 1.0.
-    [[nodiscard]] bool validates_at_epoch_end() const {
-        return !options_.val_check_interval || options_.val_check_interval->is_whole_epoch();
-    }
     /// Batches of an accumulation window; of several components that accumulate, the last that says more than 1.
     [[nodiscard]] std::int64_t accumulate_grad_batches() const {
         std::int64_t batches = 1;
