@@ -42,6 +42,10 @@ consteval Mistake check_transfer_hooks() {
     using Transfer = Signature<hooks::transfer_batch_to_device, Batch, const at::Device, I>;
     using After = Signature<hooks::on_after_batch_transfer, Batch, I>;
     constexpr bool returns = transfer_hooks_return<Run, Request>();
+    // Here, not in the function asked: every step between fit and the message is a line of g++'s before it.
+    static_assert(returns,
+                  "lit: on_before_batch_transfer, transfer_batch_to_device and on_after_batch_transfer have to return the "
+                  "batch, and one of them returns nothing. Write return batch; at its end.");
     constexpr bool before = someone_transfers<hooks::on_before_batch_transfer, Run>;
     constexpr bool transfer = someone_transfers<hooks::transfer_batch_to_device, Run>;
     if constexpr (!returns) {
