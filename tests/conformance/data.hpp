@@ -6,6 +6,7 @@
 
 #include <lit/core/batch.hpp>
 #include <lit/core/stage.hpp>
+#include <lit/core/value.hpp>
 #include <lit/data/data_loader.hpp>
 #include <lit/data/data_module.hpp>
 #include <lit/data/tensor_dataset.hpp>
@@ -88,6 +89,9 @@ struct DataBase : lit::DataModule<Self> {
     Loader test_dataloader() { return note("test_dataloader"), loader(data(), "test"); }
     Loader predict_dataloader() { return note("predict_dataloader"), loader(data(), "predict"); }
 
+    lit::Dict state_dict() { return stateful() ? (note("state_dict"), lit::Dict{{"kept", 1}}) : lit::Dict(); }
+    void load_state_dict(const lit::Dict&) { note("load_state_dict"); }
+
     /// The module of the run, when a new one takes over.
     void serve(Module& net) { net_ = &net; }
 
@@ -99,6 +103,7 @@ struct DataBase : lit::DataModule<Self> {
 
  private:
     [[nodiscard]] const Json& data() const { return r.scenario["data"]; }
+    [[nodiscard]] bool stateful() const { return data().value("state", false); }
     [[nodiscard]] Place place() const { return {net_->current_epoch(), net_->global_step(), net_->sanity_checking()}; }
     void faults(const std::string& hook) {
         r.faults("datamodule", hook, std::nullopt, place(), [this] { net_->request_stop("fault"); });

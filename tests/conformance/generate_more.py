@@ -22,7 +22,7 @@ EPOCH_LOGGING = ["on_train_start", "on_train_epoch_start", "on_train_epoch_end",
 NO_LOGGING = ["on_fit_start", "on_fit_end", "on_train_end", "on_validation_end", "on_sanity_check_start"]
 # Lightning listens for SIGTERM from the first hook of training to the last one.
 BEFORE_OR_AFTER_SIGNALS = ["prepare_data", "setup", "teardown", "configure_model", "configure_optimizers", "on_fit_start",
-                           "on_fit_end", "on_exception", "on_load_checkpoint"]
+                           "on_fit_end", "on_exception", "on_load_checkpoint", "load_state_dict"]
 
 
 def resumes(s):

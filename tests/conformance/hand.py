@@ -55,6 +55,48 @@ def everything_goes_wrong():
                            module={"faults": [{"who": "module", "hook": hook, "action": action}]})
 
 
+ACTIONS = ("raise", "interrupt", "sigterm")
+ALWAYS = ["prepare_data", "setup", "teardown", "configure_model"]  # of every stage
+STAGES = {"fit": ("train", "train"), "validate": ("validation", "val"), "test": ("test", "test"), "predict": ("predict", "predict")}
+
+
+def goes_wrong(name, who, hook, before=(), **parts):
+    """One scenario for each action that Lightning hears of in this hook; `before`: what went wrong already."""
+    for action in ACTIONS:
+        if action == "sigterm" and hook in generate_more.BEFORE_OR_AFTER_SIGNALS and hook != "on_exception":
+            continue
+        fault = {"who": who, "hook": hook, "action": action}
+        yield scenario(f"{action}-in-{name}-{who}-{hook}", **{**parts, "module": {
+            **parts.get("module", {}), "faults": [*before, fault]}})
+
+
+def everything_goes_wrong_in_every_stage():
+    """The same where nothing is trained, where the module brings its data, in a resumed fit, and behind a first exception."""
+    whole = {"data": {"train": 3, "val": [2, 1], "test": 3, "predict": 3, "transfer": True}, "observe_modes": True, "loggers": ["csv"],
+             "log": [LOSS, VAL, {"hook": "test_step", "name": "x", "value": "acc"}]}
+    for stage, (word, split) in STAGES.items():
+        run = {**whole, "run": [stage]}
+        loader = split + "_dataloader"
+        step = {"train": "training_step", "val": "validation_step"}.get(split, split + "_step")
+        if stage != "fit":
+            for who, hooks in {"module": oracle.MODULE_HOOKS, "callback": oracle.CALLBACK_HOOKS,
+                               "datamodule": oracle.DATA_HOOKS + oracle.TRANSFER_HOOKS + [loader]}.items():
+                for hook in hooks:
+                    if hook in ALWAYS or word in hook or (who == "datamodule" and hook != "on_exception"):
+                        yield from goes_wrong(stage, who, hook, loaders="datamodule", **run)
+        for hook in oracle.TRANSFER_HOOKS + ([loader] if stage != "fit" else ["train_dataloader", "val_dataloader"]):
+            yield from goes_wrong(stage + "-with-its-data", "module", hook, loaders="module", **run)
+        for who in ("callback", "datamodule"):
+            for first in ("raise", "interrupt"):
+                yield from goes_wrong(f"{stage}-behind-{first}", who, "on_exception", loaders="datamodule", before=[
+                    {"who": "module", "hook": step, "action": first, "batch": 1}], **run)
+    stateful = {"loaders": "datamodule", "data": {"state": True}, "callbacks": {"checkpoint": {"save_last": True}}}
+    yield from goes_wrong("fit", "datamodule", "state_dict", **stateful)
+    for who, hook in (("module", "on_load_checkpoint"), ("callback", "on_load_checkpoint"), ("datamodule", "load_state_dict")):
+        yield from goes_wrong("resume", who, hook, **stateful, run=["fit", {
+            "do": "resume", "from": "last.ckpt", "trainer": {"max_epochs": 3}}])
+
+
 def corners():
     last = {"epoch": 1, "batch": 2}
     yield scenario("sigterm-in-the-very-last-batch", module={"faults": [
@@ -145,7 +187,7 @@ def corners():
 
 def main():
     os.makedirs(sys.argv[1], exist_ok=True)
-    for s in [*everything_goes_wrong(), *corners()]:
+    for s in [*everything_goes_wrong(), *everything_goes_wrong_in_every_stage(), *corners()]:
         with open(os.path.join(sys.argv[1], s["name"] + ".scenario.json"), "w") as f:
             json.dump(s, f, indent=1)
 

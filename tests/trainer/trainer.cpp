@@ -125,6 +125,24 @@ struct Interrupts : Empty {
     void on_train_batch_start(auto&, auto&) { throw lit::KeyboardInterrupt(); }
 };
 
+/// Sends itself a signal in its first prediction.
+struct Signalled : probe::LineBase<Signalled> {
+    int signal = SIGTERM;
+    int batches = 0;
+    at::Tensor predict_step(const at::Tensor& batch) {
+        if (++batches == 1) {
+            std::raise(signal);
+        }
+        return loss(batch);
+    }
+    auto predict_dataloader() { return probe::batches(3); }
+};
+
+/// Has troubles of its own when it hears of an exception.
+struct FailsToHear {
+    void on_exception(auto&, auto&, const std::exception&) const { throw std::logic_error("while handling"); }
+};
+
 volatile std::sig_atomic_t old_handler_calls = 0;
 
 }  // namespace
@@ -263,6 +281,28 @@ TEST_SUITE("trainer/trainer") {
             CHECK(old_handler_calls == 1);
             std::signal(row.signal, before);
         }
+    }
+
+    TEST_CASE("predict goes on after SIGTERM as Lightning's does, and ends after Ctrl+C") {
+        auto trainer = probe::trainer({});
+        Signalled module;
+        CHECK(trainer.predict(module, module)[0].size() == 3);
+        module.signal = SIGINT;
+        module.batches = 0;
+        CHECK_THROWS_AS(static_cast<void>(trainer.predict(module, module)), lit::KeyboardInterrupt);
+        CHECK(module.batches == 1);
+    }
+
+    TEST_CASE("what on_exception throws comes out instead, and nobody behind it hears of the first") {
+        int exceptions = 0;
+        probe::Tape tape;
+        Throws module;
+        auto data = probe::batches(1);
+        auto trainer = probe::trainer({.max_epochs = 1}, Heard{&exceptions}, FailsToHear{}, Heard{&exceptions},
+                                      probe::Rows{.tape = &tape});
+        CHECK_THROWS_WITH_AS(trainer.fit(module, data), "while handling", std::logic_error);
+        CHECK(exceptions == 1);
+        CHECK(probe::joined(tape) == "L.start L.finalize(failed)");  // put in order all the same
     }
 
     TEST_CASE("an Interrupt that a hook throws is a status, not an exception") {

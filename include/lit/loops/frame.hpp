@@ -93,8 +93,26 @@ class Frame {
         call_module<hooks::teardown>(run_, stage);
         finalize_loggers("success");
     }
+    /// As in Lightning an exception from `on_exception` comes out instead of the first one, and nobody behind it is
+    /// called; the first one is told, and everything is put in order all the same.
     void fail(const std::exception& error) {
-        // The exception on its way out is the one to report: what goes wrong while it is handled is only told.
+        try {
+            for_each_component(run_.components(), [&]<class C>(C& component) {
+                if constexpr (component_listens<hooks::on_exception, Run, C, const std::exception>) {
+                    const HookScope scope(run_.state(), Hook::on_exception);
+                    call_callback_hook<hooks::on_exception>(component, run_, run_.module(), error);
+                }
+            });
+            call_datamodule<hooks::on_exception>(error);
+        } catch (...) {
+            run_.warn(std::string("on_exception threw while it was handling: ") + error.what());
+            put_in_order(error);
+            throw;
+        }
+        put_in_order(error);
+    }
+    void put_in_order(const std::exception& error) {
+        // What goes wrong here is only told: the exception on its way out is the one to report.
         const auto attempt = [&](auto&& step) {
             try {
                 step();
@@ -104,13 +122,6 @@ class Frame {
                 run_.warn("after an exception: one that is no std::exception");
             }
         };
-        for_each_component(run_.components(), [&]<class C>(C& component) {
-            if constexpr (component_listens<hooks::on_exception, Run, C, const std::exception>) {
-                const HookScope scope(run_.state(), Hook::on_exception);
-                attempt([&] { call_callback_hook<hooks::on_exception>(component, run_, run_.module(), error); });
-            }
-        });
-        attempt([&] { call_datamodule<hooks::on_exception>(error); });
         attempt([&] { finalize_loggers("failed"); });
         attempt([&] { run_.strategy().teardown(run_.module()); });
         if (const auto* interrupt = dynamic_cast<const Interrupt*>(&error);
