@@ -5,11 +5,13 @@
 
 #include <lit/callbacks/model_checkpoint.hpp>
 #include <lit/checkpoint/file.hpp>
+#include <lit/loggers/logger.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -45,6 +47,17 @@ Callback fit(Callback callback, const std::vector<double>& values, lit::TrainerO
 std::int64_t epoch_in(const std::filesystem::path& file) {
     return lit::load_checkpoint(file).at("epoch").to_int();
 }
+
+/// Keeps the names of the files that were saved, `best` in front of the one that was the best then.
+template <int>
+struct Listens : lit::NullLogger {
+    Names heard{};
+    void after_save_checkpoint(const auto& checkpoint) {
+        const auto file = checkpoint.last_saved_path();
+        heard.push_back((file == checkpoint.best_model_path() ? "best " : "") + file.filename().string());
+    }
+};
+static_assert(lit::LoggerPolicy<Listens<0>>);
 
 /// Throws in a chosen step.
 struct Breaks {
@@ -294,6 +307,48 @@ TEST_SUITE("callbacks/model_checkpoint") {
             Plain{{.train_time_interval = std::chrono::seconds(90)}}.state_key() ==
             "ModelCheckpoint{'monitor': None, 'mode': 'min', 'every_n_train_steps': 0, 'every_n_epochs': 0, "
             "'train_time_interval': datetime.timedelta(seconds=90)}");
+    }
+
+    TEST_CASE("every logger that wants to hears of each file when it is there, but of none in fast_dev_run") {
+        const Folder folder;
+        Script module{{.per_epoch = {3, 5, 1}}};
+        const Saver best{
+            {.dirpath = folder.path(), .filename = "{epoch}", .save_last = lit::SaveLast::copy, .save_top_k = 2}};
+        auto trainer = scripted::trainer({.max_epochs = 3}, Listens<0>{}, lit::NullLogger{}, Listens<1>{}, best);
+        trainer.fit(module, scripted::batches(2), scripted::batches(1));
+        const Names all{"best epoch=0.ckpt", "last.ckpt", "epoch=1.ckpt",
+                        "last.ckpt",         "best epoch=2.ckpt", "last.ckpt"};
+        CHECK(trainer.get<Listens<0>>().heard == all);
+        CHECK(trainer.get<Listens<1>>().heard == all);
+
+        auto linking = scripted::trainer(
+            {.max_epochs = 1}, Listens<0>{},
+            Plain{{.dirpath = folder.path(), .filename = "a", .save_last = lit::SaveLast::link}});
+        linking.fit(module, scripted::batches(2), scripted::batches(1));
+        CHECK(linking.get<Listens<0>>().heard == Names{"best a.ckpt"});
+
+        auto trial = scripted::trainer({.fast_dev_run = 1}, Listens<0>{},
+                                       Plain{{.dirpath = folder.path(), .save_last = true}});
+        trial.fit(module, scripted::batches(2), scripted::batches(1));
+        CHECK(trial.get<Listens<0>>().heard.empty());
+    }
+
+    TEST_CASE("to_yaml writes the table of the best, sorted by path") {
+        const Folder folder;
+        const auto read = [](const std::filesystem::path& path) {
+            std::ifstream file(path);
+            return std::string(std::istreambuf_iterator<char>(file), {});
+        };
+        const auto callback =
+            fit(Saver{{.dirpath = folder.path(), .mode = lit::Mode::maximize, .save_top_k = 2}}, {1, 3, 0.1});
+        callback.to_yaml();
+        const std::string base = callback.dirpath().string() + "/epoch=";
+        const std::string table = "\"" + base + "0-step=2.ckpt\": 1.0\n\"" + base + "1-step=4.ckpt\": 3.0\n";
+        CHECK(read(folder.path() / "best_k_models.yaml") == table);
+        callback.to_yaml(folder.path() / "named.yaml");
+        CHECK(read(folder.path() / "named.yaml") == table);
+        CHECK_THROWS_WITH_AS(Saver{}.to_yaml(), doctest::Contains("Give a `dirpath`, or the file"), lit::ConfigError);
+        CHECK_THROWS_AS(callback.to_yaml(folder.path() / "none" / "a.yaml"), lit::FileError);
     }
 
     TEST_CASE("a run that goes on takes over the best, and does not delete where it came from") {

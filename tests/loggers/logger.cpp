@@ -30,6 +30,12 @@ struct WithoutFolder {
     void log_metrics(std::span<const lit::Scalar> /*metrics*/, std::int64_t /*step*/) {}
 };
 
+/// Wants the checkpoint, but as a text.
+struct NearMiss : LastRow {
+    void after_save_checkpoint(const std::string& path) { last = path; }
+};
+
+static_assert(lit::detail::names_after_save<NearMiss> && !lit::detail::names_after_save<LastRow>);
 static_assert(lit::LoggerPolicy<LastRow> && !lit::FlushesLogs<LastRow>);
 static_assert(!lit::LoggerPolicy<WithoutFolder> && lit::LogsMetrics<WithoutFolder>);
 static_assert(lit::LoggerPolicy<lit::NullLogger> && std::is_empty_v<lit::NullLogger>);

@@ -67,6 +67,16 @@ class BestModels {
     }
 
     [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+    /// Path to score, sorted by path.
+    [[nodiscard]] Dict table() const {
+        std::vector<Entry> sorted = entries_;
+        std::ranges::sort(sorted, {}, &Entry::path);
+        Dict table;
+        for (const Entry& entry : sorted) {
+            table.set(entry.path, static_cast<double>(entry.score));
+        }
+        return table;
+    }
     [[nodiscard]] const std::string& best_path() const { return best_path_; }
     /// Without a monitor the newest file is the best one.
     void set_best_path(std::string path) { best_path_ = std::move(path); }

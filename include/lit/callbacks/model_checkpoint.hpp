@@ -9,11 +9,13 @@
 #include <lit/callbacks/detail/monitor.hpp>
 #include <lit/callbacks/detail/python_text.hpp>
 #include <lit/callbacks/model_checkpoint_options.hpp>
+#include <lit/checkpoint/atomic_file.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/fixed_string.hpp>
 #include <lit/core/mode.hpp>
 #include <lit/core/stage.hpp>
 #include <lit/core/value.hpp>
+#include <lit/core/yaml.hpp>
 
 #include <cstdint>
 #include <cstdio>
@@ -36,6 +38,7 @@ namespace lit {
 /// while the monitor is not there yet, or about to be renewed, waits for the validation. A file that is already there
 /// is not replaced but `-v1` appended; one that is no longer among the best is deleted unless the run started from it
 /// or it lies outside of `dirpath`. Nothing is saved in fast_dev_run, in the sanity check, or twice at one step.
+/// Every logger that has `after_save_checkpoint(checkpoint)` hears of each file, on rank 0.
 /// Errors  a `Monitor` that the module's `Logs` lacks does not compile; ConfigError on construction for settings that
 ///         exclude each other, and for a monitor that is missing after a validation; FileError with the path when a
 ///         file cannot be written: what stood there before stays.
@@ -102,7 +105,7 @@ class ModelCheckpoint {
             }
         }
         save_top_k(trainer);
-        files_.save_last(trainer);
+        files_.save_last(trainer, *this);
     }
     void on_train_epoch_end(auto& trainer, auto& /*module*/) {
         if (!skips(trainer) && schedule_.on_train_epoch_end(trainer)) {
@@ -116,7 +119,7 @@ class ModelCheckpoint {
         }
         if (waits_for_validation_) {
             save_top_k(trainer);
-            files_.save_last(trainer);
+            files_.save_last(trainer, *this);
             waits_for_validation_ = false;
         } else {
             save_for_epoch(trainer);
@@ -125,7 +128,7 @@ class ModelCheckpoint {
     void on_train_end(auto& trainer, auto& /*module*/) {
         // In a fast_dev_run too: Lightning writes this one file even then.
         if (files_.last_saved().empty()) {
-            files_.save_last(trainer);
+            files_.save_last(trainer, *this);
         }
     }
     void on_exception(auto& trainer, auto& /*module*/, const std::exception& error) {
@@ -134,8 +137,8 @@ class ModelCheckpoint {
             return;
         }
         const std::string path = files_.plain_path(trainer);
-        files_.save(trainer, path);
-        files_.save_last(trainer);
+        files_.save(trainer, path, *this);
+        files_.save_last(trainer, *this);
         trainer.print("ModelCheckpoint: saved " + path + " after an exception: " + error.what());
     }
 
@@ -146,6 +149,8 @@ class ModelCheckpoint {
     [[nodiscard]] std::filesystem::path best_model_path() const { return best_.best_path(); }
     [[nodiscard]] std::optional<double> best_model_score() const { return best_.best_score(); }
     [[nodiscard]] std::filesystem::path last_model_path() const { return files_.last_path(); }
+    /// The file that was written last, best or not; empty before the first save.
+    [[nodiscard]] std::filesystem::path last_saved_path() const { return files_.last_saved(); }
     /// The score of the checkpoint that was saved last.
     [[nodiscard]] std::optional<double> current_score() const { return best_.current_score(); }
     /// Paths and scores, in the order of saving.
@@ -155,6 +160,22 @@ class ModelCheckpoint {
     [[nodiscard]] std::filesystem::path find_last(auto& trainer) const {
         return detail::newest_last(dirpath().empty() ? detail::default_checkpoint_folder(trainer)
                                                      : dirpath());
+    }
+
+    /// Writes paths and scores of the best as a table, one a line and sorted by path: into `file`, else into
+    /// `best_k_models.yaml` in `dirpath()`. To be called on rank 0 only.
+    ///
+    /// Errors  ConfigError where neither is known yet; FileError with the path where nothing can be written.
+    /// Source  Lightning `ModelCheckpoint.to_yaml`.
+    void to_yaml(const std::filesystem::path& file = {}) const {
+        if (file.empty() && dirpath().empty()) {
+            throw ConfigError("ModelCheckpoint: to_yaml() was called before the first run, which chooses the folder. Give "
+                              "a `dirpath`, or the file to write to.");
+        }
+        const std::string text = lit::to_yaml(best_.table());
+        AtomicFile target(file.empty() ? dirpath() / "best_k_models.yaml" : file);
+        target.write(text.data(), text.size());
+        target.commit();
     }
 
     [[nodiscard]] std::string state_key() const {
@@ -199,7 +220,7 @@ class ModelCheckpoint {
         }
         if (files_.saved_at(trainer.global_step()) ||
             (options_.save_last.is_link() && !files_.last_saved().empty())) {
-            files_.save_last(trainer);
+            files_.save_last(trainer, *this);
         }
     }
     void save_top_k(auto& trainer) {
@@ -210,7 +231,7 @@ class ModelCheckpoint {
             const std::string previous = best_.best_path();
             const std::string path = files_.free_path(trainer, previous);
             best_.set_best_path(path);  // before saving: the file holds its own name
-            files_.save(trainer, path);
+            files_.save(trainer, path, *this);
             if (options_.save_top_k == 1) {
                 files_.remove(trainer, previous, path);
             }
@@ -238,7 +259,7 @@ class ModelCheckpoint {
             trainer.print(where(trainer) + " reached " + five(*best_.current_score(), false) + " (best " +
                           five(*best_.best_score(), false) + "), saving model to '" + path + "'");
         }
-        files_.save(trainer, path);
+        files_.save(trainer, path, *this);
         files_.remove(trainer, struck_out, path);
     }
     void report_missing(auto& trainer) {

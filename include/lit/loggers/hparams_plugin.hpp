@@ -6,10 +6,10 @@
     "lit: TensorBoard's event files need protozero's headers: install libprotozero-dev, or log with lit::CSVLogger."
 #endif
 
+#include <lit/core/number_text.hpp>
 #include <lit/core/value.hpp>
 #include <lit/loggers/hparams_yaml.hpp>
 #include <lit/loggers/logger.hpp>
-#include <lit/loggers/number_text.hpp>
 
 #include <protozero/pbf_writer.hpp>
 

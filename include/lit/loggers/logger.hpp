@@ -61,6 +61,7 @@ concept KnowsItsFolder = requires(const L& l) {
 /// log_hyperparams(d)   the merged hyperparameters of module and data; nested dicts and lists allowed.
 /// log_metrics(m, x)    one row; `x` is the step on the horizontal axis, which may come again and may go back
 /// to 0. save()               after every row, so it is cheap: rows may stay buffered for some seconds.
+/// after_save_checkpoint(c)  optional: a ModelCheckpoint has written `c.last_saved_path()`.
 /// flush()              optional, see lit::flush_logs: everything so far is where others can read it.
 /// finalize(status)     at the end of every run: "success", "failed" or "finished". Nothing stays buffered.
 /// name(), version()    of the experiment and of the run: `lightning_logs`, `version_3`; version() is empty
@@ -99,6 +100,30 @@ void flush_logs(Logger& logger) {
         return std::nullopt;
     }
     return number;
+}
+
+namespace detail {
+struct NamedLikeAfterSave {
+    int after_save_checkpoint;
+};
+template <class L>
+struct AfterSaveProbe : L, NamedLikeAfterSave {};
+// The lookup is ambiguous exactly when the logger has a member of that name.
+template <class L>
+inline constexpr bool names_after_save = !requires { &AfterSaveProbe<L>::after_save_checkpoint; };
+}  // namespace detail
+
+/// Tells a logger that a ModelCheckpoint has written a file, where the logger wants to know: it has a member template
+/// `after_save_checkpoint(const auto& checkpoint)`, and finds the file in `checkpoint.last_saved_path()`.
+template <LoggerPolicy Logger, class Checkpoint>
+void tell_of_checkpoint(Logger& logger, const Checkpoint& checkpoint) {
+    if constexpr (requires { logger.after_save_checkpoint(checkpoint); }) {
+        logger.after_save_checkpoint(checkpoint);
+    } else if constexpr (!std::is_final_v<Logger>) {
+        static_assert(!detail::names_after_save<Logger>,
+                      "lit: this logger has a member after_save_checkpoint that cannot be called as "
+                      "after_save_checkpoint(const auto& checkpoint).");
+    }
 }
 
 /// Writes nothing, anywhere.

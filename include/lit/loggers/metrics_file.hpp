@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/number_text.hpp>
 #include <lit/loggers/logger.hpp>
-#include <lit/loggers/number_text.hpp>
 #include <lit/loggers/run_folder.hpp>
 
 #include <algorithm>

@@ -38,6 +38,7 @@ struct Writer {
     [[nodiscard]] std::int64_t global_step() const { return step; }
     [[nodiscard]] static lit::SingleProcess collective() { return {}; }
     [[nodiscard]] static bool is_global_zero() { return true; }
+    [[nodiscard]] static bool fast_dev_run() { return false; }
     [[nodiscard]] static bool reduce_decision(bool decision, bool /*all*/) { return decision; }
     [[nodiscard]] const fs::path& ckpt_path() const { return resumed; }
     [[nodiscard]] static fs::path default_root_dir() { return "/root"; }
@@ -49,6 +50,7 @@ struct Writer {
     }
 };
 using Names = std::vector<std::string>;
+constexpr int owner = 0;  // no logger is there to ask it anything
 
 }  // namespace
 
@@ -86,11 +88,11 @@ TEST_SUITE("callbacks/detail/checkpoint_files") {
         CheckpointFiles files{ModelCheckpointOptions{.dirpath = folder.path(), .save_weights_only = true}};
         CHECK(files.saved_at(0));  // nothing to save before the first step
         CHECK_FALSE(files.saved_at(5));
-        files.save(trainer, files.plain_path(trainer));
+        files.save(trainer, files.plain_path(trainer), owner);
         CHECK(files.saved_at(5));
         CHECK(trainer.weights_only);
         CHECK(files.last_saved() == files.plain_path(trainer));
-        files.save_last(trainer);  // not wanted
+        files.save_last(trainer, owner);  // not wanted
         CHECK(folder.files() == Names{"epoch=0-step=5.ckpt"});
     }
     TEST_CASE("last.ckpt is a file of its own, or a link to the one that was saved last") {
@@ -100,11 +102,11 @@ TEST_SUITE("callbacks/detail/checkpoint_files") {
             Writer trainer{.step = 1};
             CheckpointFiles files{ModelCheckpointOptions{
                 .dirpath = folder.path(), .save_last = link ? lit::SaveLast::link : lit::SaveLast::copy}};
-            files.save(trainer, files.plain_path(trainer));
-            files.save_last(trainer);
+            files.save(trainer, files.plain_path(trainer), owner);
+            files.save_last(trainer, owner);
             trainer.step = 2;
-            files.save(trainer, files.plain_path(trainer));
-            files.save_last(trainer);
+            files.save(trainer, files.plain_path(trainer), owner);
+            files.save_last(trainer, owner);
             CHECK(folder.files() == Names{"epoch=0-step=1.ckpt", "epoch=0-step=2.ckpt", "last.ckpt"});
             CHECK(fs::is_symlink(files.last_path()) == link);
             int step = 0;

@@ -5,6 +5,7 @@
 #include <lit/callbacks/detail/checkpoint_folder.hpp>
 #include <lit/callbacks/model_checkpoint_options.hpp>
 #include <lit/core/metric_names.hpp>
+#include <lit/loggers/logger.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -58,12 +59,16 @@ class CheckpointFiles {
     [[nodiscard]] std::string free_path(auto& trainer, const std::string& own) const {
         return free_path(trainer, stem(trainer), own);
     }
-    void save(auto& trainer, const std::string& path) {
+    /// The loggers hear of the file from `owner`, whose files these are; a link is no file.
+    void save(auto& trainer, const std::string& path, const auto& owner) {
         trainer.save_checkpoint(path, weights_only_);
         step_saved_ = trainer.global_step();
         last_saved_ = path;
+        if (trainer.is_global_zero() && !trainer.fast_dev_run()) {
+            trainer.for_each_logger([&owner](auto& logger) { tell_of_checkpoint(logger, owner); });
+        }
     }
-    void save_last(auto& trainer) {
+    void save_last(auto& trainer, const auto& owner) {
         if (!last_.wanted()) {
             return;
         }
@@ -76,7 +81,7 @@ class CheckpointFiles {
             }
             trainer.collective().barrier();
         } else {
-            save(trainer, path);
+            save(trainer, path, owner);
         }
         remove(trainer, previous, path);
     }

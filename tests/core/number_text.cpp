@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/doctest.hpp"  // LibTorch defines CHECK and LOG; this drops them, then includes doctest
 
-#include <lit/loggers/number_text.hpp>
+#include <lit/core/number_text.hpp>
 
 #include <bit>
 #include <cstdlib>
@@ -10,7 +10,7 @@
 #include <string>
 
 namespace {
-TEST_SUITE("loggers/number_text") {
+TEST_SUITE("core/number_text") {
     // Reference: repr() of Python 3.11.
     TEST_CASE("floats are written as Python's repr writes them") {
         struct Row {
