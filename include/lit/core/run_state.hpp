@@ -14,11 +14,18 @@
 
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace lit {
+
+/// Whom a module asks how many steps a fit will make; nobody outside of a fit.
+struct SteppingEstimate {
+    void* fit = nullptr;
+    std::optional<std::int64_t> (*ask)(void* fit) = nullptr;
+};
 
 /// What a run knows of itself that does not depend on any type: counters, metrics, the wish to stop.
 ///
@@ -31,6 +38,7 @@ struct RunState {
     std::string stop_reason;
     FitProgress progress;
     bool automatic_optimization = true;
+    SteppingEstimate stepping_estimate;
     StageClock max_time_clock;  ///< runs where `max_time` is in force
 
     MetricTable callback_metrics;

@@ -7,6 +7,7 @@
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/evaluation_loop.hpp>
 #include <lit/loops/schedulers.hpp>
+#include <lit/loops/stepping_estimate.hpp>
 #include <lit/loops/trainer_options.hpp>
 #include <lit/loops/training_epoch_loop.hpp>
 
@@ -235,8 +236,10 @@ class FitLoop {
             max_batches_ = 0;
             return;
         }
-        loader_.reset();
-        loader_.set(TrainRequest::ask(run_.source()));
+        if (!std::exchange(loaded_early_, false)) {
+            loader_.reset();
+            loader_.set(TrainRequest::ask(run_.source()));
+        }
         auto& loader = loader_.get();
         if constexpr (Sequencable<decltype(loader)>) {
             if (!options.overfit_batches.is_zero() && deref(loader).is_shuffled()) {
@@ -295,6 +298,13 @@ class FitLoop {
         }
         return false;
     }
+    /// Before its turn, for a module that asks how long the fit will be.
+    void load_early() {
+        if (!loader_.has_value()) {
+            setup_data();
+            loaded_early_ = loader_.has_value();
+        }
+    }
     void reload_if_due() {
         const std::int64_t every = run_.options().reload_dataloaders_every_n_epochs;
         if (every > 0 && run_.current_epoch() - last_load_epoch_ >= every) {
@@ -337,7 +347,10 @@ class FitLoop {
     bool validates_ = false;
     bool told_of_logging_ = false;
     bool put_in_order_ = false;
+    bool loaded_early_ = false;
     std::optional<std::int64_t> own_batch_size_;  ///< the loader's, given back at the end
+    friend class EstimateScope<Run, FitLoop>;
+    EstimateScope<Run, FitLoop> estimate_{run_, *this};
 };
 
 }  // namespace lit::detail

@@ -10,6 +10,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -54,6 +55,15 @@ class Module : public LogCalls<torch::nn::Module, Module<Self, HParams>, Self> {
     [[nodiscard]] std::int64_t current_epoch() const { return run_ != nullptr ? run_->current_epoch() : 0; }
     /// Optimizer steps that were made, over the whole run; 0 without a trainer.
     [[nodiscard]] std::int64_t global_step() const { return run_ != nullptr ? run_->global_step() : 0; }
+    /// Optimizer steps that the fit in work will make, as far as can be told: of all epochs and of accumulated batches,
+    /// cut at max_steps. For a schedule's length, so in configure_optimizers too: there it asks for the training loader,
+    /// which is not asked for again. Empty where there is no end, the loader does not know its size, and outside of fit.
+    /// Source  Lightning `Trainer.estimated_stepping_batches`.
+    [[nodiscard]] std::optional<std::int64_t> estimated_stepping_batches() const {
+        return run_ != nullptr && run_->stepping_estimate.ask != nullptr
+                   ? run_->stepping_estimate.ask(run_->stepping_estimate.fit)
+                   : std::nullopt;
+    }
     [[nodiscard]] bool sanity_checking() const { return run_ != nullptr && run_->sanity_checking(); }
     [[nodiscard]] bool should_stop() const { return run_ != nullptr && run_->should_stop; }
     /// Asks the trainer to end after this batch, with a validation if one is due. No effect without a trainer.

@@ -190,7 +190,8 @@ class Trainer {
                 ThisRun run(parts, module, source, begin(parts, Stage::fit));
                 parts.state.automatic_optimization = automatic_optimization<Module>;
                 try {
-                    detail::Frame<ThisRun, true>(run).run(run_options, [&](bool resumed) { detail::FitLoop<ThisRun>(run).run(resumed); });
+                    detail::FitLoop<ThisRun> loop(run);
+                    detail::Frame<ThisRun, true>(run).run(run_options, [&](bool resumed) { loop.run(resumed); });
                     result.reason = parts.state.should_stop ? parts.state.stop_reason : std::string();
                 } catch (const Interrupt& interrupt) {
                     result.status = interrupt.status();
