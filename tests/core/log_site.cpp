@@ -50,7 +50,7 @@ template <class T>
 struct Wide : lit::Module<Wide<T>> {
     void on_train_start() { this->template log<"x">(1.0); }
 };
-// A function of that name in another class is no hook of the module.
+// A function of that name in another class is no hook of the module, but for a callback's, which begin with on_.
 struct Other {
     Net* net;
     void setup() const { net->log<"x">(1.0), ++net->logged; }
@@ -61,7 +61,7 @@ static_assert(std::is_empty_v<lit::LogSite<false, Net>> && std::is_trivially_cop
 }  // namespace
 
 TEST_SUITE("core/log_site") {
-    // That a call in the hook itself does not compile is held by tests/compile_fail/log_in_a_hook_that_forbids_it.cpp.
+    // That a call in the hook itself does not compile is held by tests/compile_fail/*log_in_a_hook_that_forbids_it.cpp.
     TEST_CASE("only what stands in a hook of that very class is refused") {
         Net net;
         net.on_fit_start();

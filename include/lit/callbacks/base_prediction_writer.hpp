@@ -85,36 +85,43 @@ class BasePredictionWriter {
         require<detail::WriteOnEpochEnd>(writes_epochs(), "write_on_epoch_end");
     }
 
-    void on_predict_batch_end(auto& trainer, auto& module, const auto& prediction, const auto& batch,
+    /// Asked at the trainer's door: one that stands deeper in would be behind many lines of g++'s.
+    template <class Run, class Prediction, class Batch>
+    static consteval void check_predict() {
+        if constexpr (detail::WriteOnBatchEnd::names<Derived>) {
+            static_assert(
+                OnBatch<Run, typename Run::module_type, Prediction, Batch>::form.found,
+                "lit: this prediction writer has a member write_on_batch_end that cannot be called as "
+                "write_on_batch_end(trainer, module, prediction, batch_indices, batch, batch_idx, "
+                "dataloader_idx). Write these arguments (trailing ones may be left out), and make the member "
+                "public.");
+        }
+        if constexpr (detail::WriteOnEpochEnd::names<Derived>) {
+            static_assert(
+                OnEpoch<Run, typename Run::module_type>::form.found,
+                "lit: this prediction writer has a member write_on_epoch_end that cannot be called as "
+                "write_on_epoch_end(trainer, module, predictions, batch_indices). Write these arguments "
+                "(trailing ones may be left out), and make the member public.");
+        }
+    }
+
+    template <class Run, class Module, class Prediction, class Batch>
+    void on_predict_batch_end(Run& trainer, Module& module, const Prediction& prediction, const Batch& batch,
                               std::int64_t batch_idx, std::int64_t dataloader_idx) {
         if constexpr (detail::WriteOnBatchEnd::names<Derived>) {
             if (writes_batches()) {
-                using Found =
-                    Call<detail::WriteOnBatchEnd, decltype(trainer), decltype(module), decltype(prediction),
-                         const std::vector<std::int64_t>&, decltype(batch), std::int64_t&, std::int64_t&>;
-                static_assert(
-                    Found::form.found,
-                    "lit: this prediction writer has a member write_on_batch_end that cannot be called as "
-                    "write_on_batch_end(trainer, module, prediction, batch_indices, batch, batch_idx, "
-                    "dataloader_idx). Write these arguments (trailing ones may be left out), and make the "
-                    "member "
-                    "public.");
-                Found::make(derived(), trainer, module, prediction, trainer.current_batch_indices(), batch,
-                            batch_idx, dataloader_idx);
+                OnBatch<Run, Module, Prediction, Batch>::make(derived(), trainer, module, prediction,
+                                                              trainer.current_batch_indices(), batch,
+                                                              batch_idx, dataloader_idx);
             }
         }
     }
-    void on_predict_epoch_end(auto& trainer, auto& module) {
+    template <class Run, class Module>
+    void on_predict_epoch_end(Run& trainer, Module& module) {
         if constexpr (detail::WriteOnEpochEnd::names<Derived>) {
             if (writes_epochs()) {
-                using Found = Call<detail::WriteOnEpochEnd, decltype(trainer), decltype(module),
-                                   decltype(trainer.predictions()), decltype(trainer.epoch_batch_indices())>;
-                static_assert(
-                    Found::form.found,
-                    "lit: this prediction writer has a member write_on_epoch_end that cannot be called as "
-                    "write_on_epoch_end(trainer, module, predictions, batch_indices). Write these arguments "
-                    "(trailing ones may be left out), and make the member public.");
-                Found::make(derived(), trainer, module, trainer.predictions(), trainer.epoch_batch_indices());
+                OnEpoch<Run, Module>::make(derived(), trainer, module, trainer.predictions(),
+                                           trainer.epoch_batch_indices());
             }
         }
     }
@@ -138,6 +145,14 @@ class BasePredictionWriter {
             }
         }
     };
+    template <class Run, class Module, class Prediction, class Batch>
+    using OnBatch = Call<detail::WriteOnBatchEnd, Run&, Module&, const Prediction&, const std::vector<std::int64_t>&,
+                         const Batch&, std::int64_t&, std::int64_t&>;
+    template <class Run, class Module>
+    using OnEpoch =
+        Call<detail::WriteOnEpochEnd, Run&, Module&, decltype(std::declval<Run&>().predictions()),
+             decltype(std::declval<Run&>().epoch_batch_indices())>;
+
     template <class Member>
     void require(bool needed, const char* name) const {
         if (needed && !Member::template names<Derived>) {

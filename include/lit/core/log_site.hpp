@@ -107,29 +107,33 @@ template <class T>
 
 /// Where `log` is called: a default argument that does not compile when the call stands in a hook of `Module`, or of
 /// one of the `Callbacks`, that may not log; or that may log values of an epoch only, while the options ask for
-/// something else (`NotOfAnEpoch`). What is called from such a hook is found at its first call instead.
+/// something else (`NotOfAnEpoch`). A member named like a callback's hook with `on_` counts whoever's it is: a module
+/// does not know the callbacks that log with it. What is called from such a hook is found at its first call instead.
 ///
 /// Cost    empty; nothing of it is left in the program.
 template <bool NotOfAnEpoch, class Module, class... Callbacks>
 struct LogSite {
+    // Both are thrown here, not in a function asked: every step to the message is a line of g++'s before it.
     consteval LogSite(std::source_location here = std::source_location::current()) {  // NOLINT: a default argument
-        const detail::MemberName member = detail::member_name(here.function_name());
-        check(detail::hook_named(member.name, true), member.scope, detail::is_class<Module>);
-        (check(detail::hook_named(member.name, false), member.scope, detail::is_class<Callbacks>), ...);
-    }
-
- private:
-    static consteval void check(Hook hook, std::string_view scope, bool (*is_class)(std::string_view)) {
-        const Logging logging = info(hook).logging;
-        if (hook == Hook::none || logging == Logging::step || logging == Logging::batch || !is_class(scope)) {
-            return;
-        }
+        const Logging logging = allowed(detail::member_name(here.function_name()));
         if (logging == Logging::forbidden) {
             throw "lit: log: this hook may not log. Log in a step, or in a batch or epoch hook.";
         }
-        if (NotOfAnEpoch) {
+        if (logging == Logging::epoch && NotOfAnEpoch) {
             throw "lit: log: this hook may log only on_epoch, and not on_step. Log that in a step.";
         }
+    }
+
+ private:
+    /// What stands in no hook may log everything.
+    static consteval Logging allowed(const detail::MemberName& member) {
+        const Hook of_module = detail::hook_named(member.name, true);
+        if (of_module != Hook::none && detail::is_class<Module>(member.scope)) {
+            return info(of_module).logging;
+        }
+        const Hook of_callback = detail::hook_named(member.name, false);
+        const bool is_callback = member.name.starts_with("on_") || (detail::is_class<Callbacks>(member.scope) || ...);
+        return of_callback != Hook::none && is_callback ? info(of_callback).logging : Logging::step;
     }
 };
 

@@ -5,6 +5,7 @@
 #include <lit/core/hooks.hpp>
 #include <lit/data/loader.hpp>
 #include <lit/loops/batches.hpp>
+#include <lit/loops/component_checks.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/evaluation_loop.hpp>
 #include <lit/loops/managed_optimizer.hpp>
@@ -22,7 +23,6 @@
 #include <exception>
 #include <iterator>
 #include <optional>
-#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -139,48 +139,6 @@ requires optimizers_callable<Module>
 inline constexpr bool returns_optimizers<Module> =
     IsOptimizer<std::remove_cvref_t<decltype(std::declval<Module&>().configure_optimizers())>>::value;
 
-/// A monitor that is known when compiled has to be declared, where the module declares anything.
-template <class C>
-consteval bool component_declares(std::string_view monitor) {
-    if constexpr (requires { typename C::Logs; }) {
-        return C::Logs::can_monitor(monitor);
-    } else {
-        return false;
-    }
-}
-template <class M, class Component, class... C>
-consteval bool monitor_is_declared() {
-    if constexpr (
-        requires { Component::monitor_name; } && requires { typename M::Logs; }) {
-        constexpr auto monitor = Component::monitor_name;
-        return monitor.empty() || M::Logs::can_monitor(monitor.view()) ||
-               (component_declares<component_t<C>>(monitor.view()) || ...);
-    } else {
-        return true;
-    }
-}
-template <class M, class... C>
-consteval bool monitors_are_declared(std::type_identity<ComponentTuple<C...>>) {
-    return (monitor_is_declared<M, component_t<C>, C...>() && ... && true);
-}
-
-/// What a component itself says about the types of a fit, in a static `check_fit<Module, Configured>()`, and about where
-/// the data come from, in `check_source<Source>()`. One that may be absent says it when training begins.
-template <class Module, class Configured, class Source, class C>
-consteval void ask_component() {
-    if constexpr (requires { &C::template check_source<Source>; }) {
-        C::template check_source<Source>();
-    }
-    if constexpr (requires { &C::template check_fit<Module, Configured>; }) {
-        C::template check_fit<Module, Configured>();
-    }
-}
-template <class Module, class Configured, class Source, class... C>
-consteval bool ask_components(std::type_identity<ComponentTuple<C...>>) {
-    (ask_component<Module, Configured, Source, C>(), ...);
-    return true;
-}
-
 /// Stands for the closure that `optimizer_step` is given.
 struct AnyClosure {
     void operator()() const;
@@ -240,19 +198,6 @@ consteval Mistake check_training_step() {
             return check_signatures<Run, Signature<hooks::on_train_batch_end,
                                                    const typename OutputOf<Returned>::type, Batch, I>>();
         }
-    }
-}
-
-/// Never called. A compiler tells the way to a mistake inside of a step from where the step is first used: taken from
-/// the trainer's own body, that way is short.
-template <class Run, class Module, class Batch>
-void use_training_step(Run& run, Module& module, Batch& batch, std::int64_t& batch_idx) {
-    constexpr Form form =
-        module_form<hooks::training_step, Module, Run, std::tuple<Batch&, std::int64_t&>, 2>();
-    if constexpr (form.with_trainer && form.count == 2) {
-        static_cast<void>(module.training_step(run, batch, batch_idx));
-    } else if constexpr (form.with_trainer && form.count == 1) {
-        static_cast<void>(module.training_step(run, batch));
     }
 }
 
@@ -389,8 +334,13 @@ consteval Mistake check_predict_types() {
                                   hooks::on_predict_batch_end>();
         if constexpr (!step.made()) {
             using Batch = const batch_of<Run, PredictRequest>;
-            static_assert(!std::is_void_v<returned_of<hooks::predict_step, Run, Batch, I, I>>,
+            using Prediction = returned_of<hooks::predict_step, Run, Batch, I, I>;
+            static_assert(!std::is_void_v<Prediction>,
                           "lit: predict_step has to return the prediction of its batch.");
+            if constexpr (!std::is_void_v<Prediction>) {
+                static_assert(ask_writers<Run, std::remove_cvref_t<Prediction>, Batch>(
+                    std::type_identity<typename Run::components_type>{}));
+            }
         }
         return step |
                check_signatures<Run, Signature<hooks::on_predict_start>, Signature<hooks::on_predict_end>,

@@ -4,12 +4,14 @@
 #include <lit/callbacks/callback.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/interrupt.hpp>
+#include <lit/core/log_site.hpp>        // as the next
 #include <lit/core/misnamed_hooks.hpp>  // before loops/, which shortens the way to its messages
 #include <lit/core/run_state.hpp>
 #include <lit/core/stage.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/door.hpp>
 #include <lit/loops/evaluation_loop.hpp>
+#include <lit/loops/first_use.hpp>
 #include <lit/loops/fit_loop.hpp>
 #include <lit/loops/frame.hpp>
 #include <lit/loops/prediction_loop.hpp>
@@ -187,6 +189,7 @@ class Trainer {
             if constexpr (!mistake.made()) {
                 using Batch = const detail::batch_of<ThisRun, detail::TrainRequest>;
                 static_cast<void>(&detail::use_training_step<ThisRun, Module, Batch>);
+                (static_cast<void>(&detail::UsedHooks<ThisRun, detail::component_t<Components>>::use), ...);
                 ThisRun run(parts, module, source, begin(parts, Stage::fit));
                 parts.state.automatic_optimization = automatic_optimization<Module>;
                 try {
@@ -225,6 +228,7 @@ class Trainer {
             constexpr detail::Mistake mistake = detail::check_evaluation<ThisRun, Kind>();
             detail::report<mistake>();
             if constexpr (!mistake.made()) {
+                (static_cast<void>(&detail::UsedHooks<ThisRun, detail::component_t<Components>>::use), ...);
                 ThisRun run(parts, module, source, begin(parts, stage));
                 const bool testing = stage == Stage::test;
                 RunState& state = parts.state;
@@ -258,6 +262,7 @@ class Trainer {
             constexpr detail::Mistake mistake = detail::check_predict<ThisRun>();
             detail::report<mistake>();
             if constexpr (!mistake.made()) {
+                (static_cast<void>(&detail::UsedHooks<ThisRun, detail::component_t<Components>>::use), ...);
                 ThisRun run(parts, module, source, begin(parts, Stage::predict));
                 detail::PredictionLoop<ThisRun> loop(run);
                 typename detail::PredictionsOf<ThisRun>::type predictions;
