@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/loops/update.hpp>
 #include <lit/module/module.hpp>
 #include <lit/optim/optimizer.hpp>
 
@@ -31,14 +32,20 @@ class ManagedOptimizer {
         static_assert(!automatic_optimization<typename Run::module_type>,
                       "lit: an optimizer is stepped by hand in automatic optimization, which steps it too. Write static "
                       "constexpr bool automatic_optimization = false; in the module, or leave the step to the trainer.");
-        run_->manual_step(*optimizer_);
+        detail::manual_step(*run_, *optimizer_);
         ++steps_;
     }
-    /// The same, of gradients that the closure computes; it is called once.
+    /// The same, of gradients that the closure computes. It is called once; an optimizer that steps by a closure (LBFGS)
+    /// calls it as often as it likes, and it returns the loss.
     template <std::invocable Closure>
     void step(Closure&& closure) {
-        static_cast<void>(closure());
-        step();
+        if constexpr (StepsByClosure<Optimizer>) {
+            detail::manual_step(*run_, *optimizer_, closure);
+            ++steps_;
+        } else {
+            static_cast<void>(closure());
+            step();
+        }
     }
     /// Steps of this optimizer alone, in this run; `global_step` counts those of all together.
     [[nodiscard]] std::int64_t steps() const { return steps_; }

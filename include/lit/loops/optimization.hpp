@@ -11,6 +11,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -62,8 +63,7 @@ class ClosureOptimizer {
     ClosureOptimizer(Run& run, Optimizer& optimizer) : run_(run), optimizer_(optimizer) {}
     template <class Closure>
     void step(Closure&& closure) {
-        closure();
-        update(run_, optimizer_);
+        update_by(run_, optimizer_, closure);
     }
     [[nodiscard]] Optimizer& optimizer() { return optimizer_; }
 
@@ -115,8 +115,10 @@ class Optimization {
                       "std::optional of one, or a struct with a member loss. To optimize by hand, write static "
                       "constexpr bool automatic_optimization = false; in the module.");
         auto& optimizer = first_optimizer();
+        constexpr bool by_closure = StepsByClosure<std::remove_reference_t<decltype(optimizer)>>;
         std::optional<output_t<Returned>> output;
         const bool gradients = !skips_backward(run_.components());
+        [[maybe_unused]] std::conditional_t<by_closure, at::Tensor, std::nullptr_t> shown{};  // what an optimizer that steps by a closure is told of the loss
         const auto closure = [&] {
             Returned returned = step(batch, batch_idx, !accumulate && gradients);
             at::Tensor loss = loss_of(returned);
@@ -131,6 +133,9 @@ class Optimization {
                 check_finite(loss, batch_idx);
                 run_.backward(window == 1 ? loss : loss / static_cast<double>(window), !accumulate);
             }
+            if constexpr (by_closure) {
+                shown = loss_for_closure(loss, window);
+            }
         };
         if (accumulate) {
             closure();
@@ -143,6 +148,9 @@ class Optimization {
             divide_by_real_size(optimizer, batch_idx % window + 1, window);
             call_all<hooks::on_before_optimizer_step>(run_, optimizer);
             clip(optimizer);
+            if constexpr (by_closure) {
+                return shown;
+            }
         };
         if constexpr (module_listens<hooks::optimizer_step, Run, std::int64_t, std::int64_t,
                                      ClosureOptimizer<Run, std::remove_reference_t<decltype(optimizer)>>,
@@ -154,8 +162,7 @@ class Optimization {
                                   "gradient was computed. Call optimizer.step(closure), or closure() yourself.");
             }
         } else {
-            whole();
-            update(run_, optimizer);
+            update_by(run_, optimizer, whole);
         }
         progress.increment_completed();
         return std::move(*output);
@@ -274,6 +281,13 @@ class Optimization {
                                 ", global step " + std::to_string(run_.global_step()) +
                                 " (detect_anomaly). Look at that batch, lower the learning rate, or clip gradients.");
         }
+    }
+    static at::Tensor loss_for_closure(const at::Tensor& loss, std::int64_t window) {
+        if (!loss.defined()) {
+            throw ConfigError("training_step returned no loss, but the optimizer steps by a closure (LBFGS) and needs one "
+                              "each time. Return the loss, or leave the batch out in the loader.");
+        }
+        return window == 1 ? loss.detach() : loss.detach() / static_cast<double>(window);
     }
     void warn_once_of_none() {
         if (!warned_of_none_) {

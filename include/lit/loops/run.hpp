@@ -12,7 +12,6 @@
 #include <lit/loops/predicted_batches.hpp>
 #include <lit/loops/managed_scheduler.hpp>
 #include <lit/loops/trainer_options.hpp>
-#include <lit/loops/update.hpp>
 #include <lit/module/module.hpp>
 #include <lit/optim/clip.hpp>
 #include <lit/optim/configuration.hpp>
@@ -362,14 +361,6 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
             compute();
         }
         detail::call_all<hooks::on_after_backward>(*this);
-    }
-    /// One step of an optimizer that is stepped by hand.
-    template <class Optimizer>
-    void manual_step(Optimizer& optimizer) {
-        detail::call_all<hooks::on_before_optimizer_step>(*this, optimizer);
-        state().progress.manual_step.increment_ready();
-        detail::update(*this, optimizer);
-        state().progress.manual_step.increment_completed();
     }
     /// A message for people, on rank 0, past the progress bar.
     void print(const std::string& text) const {

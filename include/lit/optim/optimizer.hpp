@@ -21,6 +21,11 @@ template <class O>
 concept StepsParameters = requires(O o) {
     o.step();
 };
+/// One whose step computes the gradients itself, as often as it likes, by a closure that returns the loss: LBFGS.
+template <class O>
+concept StepsByClosure = !StepsParameters<O> && requires(O o, at::Tensor (*closure)()) {
+    o.step(closure);
+};
 template <class O>
 concept ZeroesGradients = requires(O o) {
     o.zero_grad(true);
@@ -30,13 +35,13 @@ concept ZeroesGradients = requires(O o) {
 ///
 /// step()             one update of every parameter that has a gradient; the others stay as they are,
 ///                    counters too.
+/// step(closure)      in place of it: the same for as many gradients as it asks the closure for.
 /// zero_grad(bool)    drops the gradients, or fills them with zeros when told `false`.
 /// Everything else (learning rates, state, parameters) goes through the free functions below, which also
 /// serve LibTorch's optimizers once `lit/optim/torch_optimizer.hpp` is included.
-/// Models             SGD, Adam, AdamW, NullOptimizer, every class derived from `torch::optim::Optimizer`
-///                    whose step needs no closure (all but LBFGS).
+/// Models             SGD, Adam, AdamW, NullOptimizer, every class derived from `torch::optim::Optimizer`.
 template <class O>
-concept OptimizerPolicy = std::movable<O> && StepsParameters<O> && ZeroesGradients<O>;
+concept OptimizerPolicy = std::movable<O> && (StepsParameters<O> || StepsByClosure<O>) && ZeroesGradients<O>;
 
 /// How the free functions reach into an optimizer. The primary template asks the optimizer's own members;
 /// specialise it for an optimizer that is not yours to change.

@@ -22,6 +22,10 @@ namespace lit {
 /// Cost    one branch per call.
 template <OptimizerPolicy... Os>
 class OptimizerVariant {
+    static_assert((StepsParameters<Os> && ...),
+                  "lit: an optimizer that steps by a closure (torch::optim::LBFGS) cannot be one of a std::variant. Return "
+                  "it by itself from configure_optimizers().");
+
  public:
     explicit OptimizerVariant(std::variant<Os...> chosen) : chosen_(std::move(chosen)) {}
 

@@ -39,7 +39,7 @@ concept HasPythonLayout = requires {
 
 /// Serves lit's free functions for every optimizer derived from `torch::optim::Optimizer`.
 ///
-/// State    SGD, Adam, AdamW, RMSprop and Adagrad in Python's layout; any other as LibTorch's own archive, in
+/// State    SGD, Adam, AdamW, RMSprop, Adagrad and LBFGS in Python's layout; any other as LibTorch's own archive, in
 ///          the tensor behind the key `libtorch_archive`, which Python cannot read.
 /// Differs  LibTorch has no place for `initial_lr`: the present rate is answered, which is right when a
 ///          scheduler asks.

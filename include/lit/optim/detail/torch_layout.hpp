@@ -11,11 +11,14 @@
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
+#include <torch/optim/lbfgs.h>
 #include <torch/optim/rmsprop.h>
 #include <torch/optim/sgd.h>
 
 #include <concepts>
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -136,6 +139,47 @@ struct TorchLayout<torch::optim::Adagrad> {
     }
 };
 
+/// An integer that is one in Python too: counts in a tensor have no mark.
+template <class Int>
+struct Whole {
+    Int& value;
+};
+/// What is as long as all parameters together: one such tensor, or a list of them.
+template <class Tensors>
+struct Flat {
+    Tensors& value;
+};
+
+/// Its state stands at the first parameter alone. `al` is left out: each step computes it anew.
+template <>
+struct TorchLayout<torch::optim::LBFGS> {
+    using Options = torch::optim::LBFGSOptions;
+    using State = torch::optim::LBFGSParamState;
+    static double momentum(const Options& /*o*/) { return 0.0; }
+    static double weight_decay(const Options& /*o*/) { return 0.0; }
+    static void settings(auto& o, auto&& visit) {
+        visit("lr", o.lr());
+        visit("max_iter", Whole{o.max_iter()});
+        visit("max_eval", Whole{*o.max_eval()});
+        visit("tolerance_grad", o.tolerance_grad());
+        visit("tolerance_change", o.tolerance_change());
+        visit("history_size", Whole{o.history_size()});
+        visit("line_search_fn", o.line_search_fn());
+    }
+    static void states(auto& s, auto&& visit) {
+        visit("func_evals", Whole{s.func_evals()});
+        visit("n_iter", Whole{s.n_iter()});
+        visit("d", Flat{s.d()});
+        visit("t", s.t());
+        visit("old_dirs", Flat{s.old_dirs()});
+        visit("old_stps", Flat{s.old_stps()});
+        visit("ro", Flat{s.ro()});
+        visit("H_diag", Flat{s.H_diag()});
+        visit("prev_flat_grad", Flat{s.prev_flat_grad()});
+        visit("prev_loss", s.prev_loss());
+    }
+};
+
 /// Writes what a layout visits into a dict.
 struct LayoutWriter {
     Dict& target;
@@ -150,6 +194,17 @@ struct LayoutWriter {
     }
     void operator()(std::string_view key, const std::int64_t& step) const {
         target.set(key, at::zeros({}).fill_(step));  // Python counts in a tensor
+    }
+    template <class Int>
+    void operator()(std::string_view key, const Whole<Int>& number) const {
+        target.set(key, number.value);
+    }
+    void operator()(std::string_view key, const Flat<const at::Tensor>& tensor) const { (*this)(key, tensor.value); }
+    void operator()(std::string_view key, const Flat<const std::deque<at::Tensor>>& tensors) const {
+        target.set(key, List(tensors.value.begin(), tensors.value.end()));
+    }
+    void operator()(std::string_view key, const std::optional<std::string>& text) const {
+        target.set(key, text ? Value(*text) : Value());
     }
     void operator()(std::string_view key, const std::same_as<double> auto& number) const {
         target.set(key, number);
@@ -188,10 +243,38 @@ struct LayoutReader {
             step = static_cast<std::int64_t>(number_of(*found));
         }
     }
+    void operator()(std::string_view key, const Whole<std::int64_t>& number) const {
+        if (const Value* found = source.find(key); found != nullptr && !found->is_none()) {
+            number.value = found->to_int();
+        }
+    }
+    void operator()(std::string_view key, const Flat<at::Tensor>& tensor) const {
+        if (const Value* found = source.find(key); found != nullptr && !found->is_none()) {
+            tensor.value = own(found->tensor());
+        }
+    }
+    void operator()(std::string_view key, const Flat<std::deque<at::Tensor>>& tensors) const {
+        if (const Value* found = source.find(key)) {
+            tensors.value.clear();
+            for (const Value& each : found->items()) {
+                tensors.value.push_back(own(each.tensor()));
+            }
+        }
+    }
+    void operator()(std::string_view key, std::optional<std::string>& text) const {
+        if (const Value* found = source.find(key)) {
+            text = found->is_none() ? std::nullopt : std::optional(found->string());
+        }
+    }
     void operator()(std::string_view key, std::same_as<double> auto& number) const {
         take(source, key, number);
     }
     void operator()(std::string_view key, std::same_as<bool> auto& flag) const { take(source, key, flag); }
+
+ private:
+    [[nodiscard]] at::Tensor own(const at::Tensor& saved) const { 
+        return saved.to(param->options().requires_grad(false), false, true);
+    }
 };
 
 }  // namespace lit::detail
