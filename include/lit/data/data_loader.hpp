@@ -193,6 +193,9 @@ class DataLoader {
         }
     }
 
+    [[nodiscard]] bool drop_last() const { return options_.drop_last; }
+    void set_drop_last(bool drop_last) { options_.drop_last = drop_last; }
+
     /// From now on this rank's share only. An own sampler's order is what is shared out.
     void shard(const ShardOptions& options) {
         static_cast<void>(DistributedSampler(0, {.rank = options.rank, .world_size = options.world_size}));

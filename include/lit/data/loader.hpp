@@ -167,6 +167,13 @@ concept Sequencable = requires(detail::deref_t<T>& loader) {
     loader.set_sequential();
 };
 
+/// A loader that may leave out a last batch that is not full, and can be told not to.
+template <class T>
+concept DropsLast = requires(detail::deref_t<T>& loader) {
+    { loader.drop_last() } -> std::convertible_to<bool>;
+    loader.set_drop_last(false);
+};
+
 /// The number of batches of an epoch; empty when the loader does not know.
 template <LoaderPolicy T>
 [[nodiscard]] std::optional<std::int64_t> loader_size(T& loader) {

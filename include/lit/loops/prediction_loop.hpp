@@ -3,11 +3,13 @@
 
 #include <lit/core/batch.hpp>
 #include <lit/core/interrupt.hpp>
+#include <lit/data/loader.hpp>
 #include <lit/loops/batches.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/evaluation_loop.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <type_traits>
@@ -25,6 +27,9 @@ class PredictionLoop {
     using Loaders = std::remove_reference_t<requested_t<Source, PredictRequest>>;
 
     explicit PredictionLoop(Run& run) : run_(run) {}
+    PredictionLoop(const PredictionLoop&) = delete;
+    PredictionLoop& operator=(const PredictionLoop&) = delete;
+    ~PredictionLoop() { give_back_loaders(); }
 
     static auto output_type() {
         return std::type_identity<output_t<moved_batch_t<Run, typename decltype(batch_type<Loaders>())::type>>>{};
@@ -39,11 +44,17 @@ class PredictionLoop {
 
  private:
     void setup_data() {
+        give_back_loaders();
         loaders_.reset();
         loaders_.set(PredictRequest::ask(run_.source()));
         batches_.clear();
         for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t) {
             using Loader = std::remove_reference_t<decltype(loader)>;
+            // Each sample is predicted, whatever the loader was told.
+            if constexpr (DropsLast<Loader>) {
+                dropped_last_.push_back(loader.drop_last());
+                loader.set_drop_last(false);
+            }
             if constexpr (Shardable<Loader>) {
                 if (run_.options().use_distributed_sampler && run_.world_size() > 1) {
                     loader.shard({.rank = run_.global_rank(), .world_size = run_.world_size(), .pad = false});
@@ -53,6 +64,21 @@ class PredictionLoop {
                 run_.options().limit_predict_batches.of(loader_size(loader), "limit_predict_batches").value_or(-1));
         });
         run_.set_num_eval_batches(batches_);
+    }
+
+    void give_back_loaders() {
+        if (dropped_last_.empty()) {
+            return;
+        }
+        std::size_t next = 0;
+        for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t) {
+            if constexpr (DropsLast<std::remove_reference_t<decltype(loader)>>) {
+                if (next < dropped_last_.size()) {
+                    loader.set_drop_last(dropped_last_[next++]);
+                }
+            }
+        });
+        dropped_last_.clear();
     }
 
     template <class Batch>
@@ -140,6 +166,7 @@ class PredictionLoop {
     Run& run_;
     HeldLoader<requested_t<Source, PredictRequest>> loaders_;
     std::vector<std::int64_t> batches_;
+    std::vector<bool> dropped_last_;  ///< of each loader that can drop a batch, as it was
     ModuleModes modes_;
 };
 
