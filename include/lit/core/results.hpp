@@ -8,6 +8,7 @@
 #include <lit/core/metric_ref.hpp>
 #include <lit/core/metric_table.hpp>
 #include <lit/core/number.hpp>
+#include <lit/core/value.hpp>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/maximum.h>
@@ -19,7 +20,10 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lit {
@@ -87,6 +91,9 @@ class ResultCollection {
             refuse_second(hook, name);
         }
         entry.metric = metric;
+        if (entry.resumed) {
+            metric.merge(metric.object, *std::exchange(entry.resumed, std::nullopt));
+        }
         if (options.on_step) {
             entry.step_valid = batch_value.defined();
             if (entry.step_valid) {
@@ -139,6 +146,42 @@ class ResultCollection {
     }
     [[nodiscard]] bool empty() const { return entries_.empty(); }
 
+    /// The values of an epoch under way, one dict for each, from which another process goes on with it.
+    [[nodiscard]] List state(const RankReducer& ranks) {
+        List all;
+        for (Entry& entry : entries_) {
+            if (!entry.has_reset) {
+                all.push_back(entry.state(ranks));
+            }
+        }
+        return all;
+    }
+    /// Takes up what `state()` gave. A metric object is not known before it is logged again: what it had gathered is added
+    /// to it then, and its value at that time is the epoch's if it is not.
+    ///
+    /// Errors  CheckpointError for a hook that is unknown, or for numbers that are none.
+    void load_state(const List& all) {
+        for (const Value& state : all) {
+            const std::string& hook = state.at("hook").string();
+            const auto* row = std::ranges::find(hook_table, std::string_view(hook), &HookInfo::name);
+            if (hook.empty() || row == std::end(hook_table)) {
+                throw CheckpointError("metrics: the file holds a value logged in \"" + hook +
+                                      "\", which is no hook that this version of lit knows.");
+            }
+            const ResolvedLog options{.prog_bar = state.at("prog_bar").to_bool(),
+                                      .logger = state.at("logger").to_bool(),
+                                      .on_step = state.at("on_step").to_bool(),
+                                      .on_epoch = state.at("on_epoch").to_bool(),
+                                      .sync = state.at("sync_dist").to_bool(),
+                                      .add_dataloader_idx = state.at("add_dataloader_idx").to_bool(),
+                                      .reduce = static_cast<Reduce>(state.at("reduce_fx").to_int()),
+                                      .metric_object = state.at("metric_object").to_bool()};
+            find_or_make(static_cast<Hook>(row - std::begin(hook_table)), MetricNames::intern(state.at("name").string()),
+                         options)
+                .load(state);
+        }
+    }
+
  private:
     struct Entry {
         Hook hook = Hook::none;
@@ -156,7 +199,57 @@ class ResultCollection {
         double weight = 0.0;
         at::Tensor device_sum;
         MetricRef metric;
+        std::optional<Dict> resumed;  ///< of a metric object that was not logged again since
+        MetricId logged_name = 0;
 
+        [[nodiscard]] Dict state(const RankReducer& ranks) {
+            Dict state{{"hook", info(hook).name},
+                       {"name", MetricNames::name(logged_name)},
+                       {"prog_bar", options.prog_bar},
+                       {"logger", options.logger},
+                       {"on_step", options.on_step},
+                       {"on_epoch", options.on_epoch},
+                       {"sync_dist", options.sync},
+                       {"add_dataloader_idx", options.add_dataloader_idx},
+                       {"reduce_fx", static_cast<std::int64_t>(options.reduce)},
+                       {"metric_object", options.metric_object}};
+            if (options.metric_object) {
+                state.set("state", resumed ? *resumed : metric.state(metric.object));
+                if (const Number* value = read(false, ranks)) {
+                    state.set("value", value->value());
+                }
+            } else {
+                state.set("sum", device_sum.defined() ? Value(device_sum.cpu()) : Value(sum));
+                state.set("weight", weight);
+            }
+            if (step_valid) {
+                state.set("step", step.value());
+            }
+            return state;
+        }
+        void load(const Value& state) {
+            reset();
+            has_reset = false;
+            if (options.metric_object) {
+                resumed = state.at("state").dict();
+                if (const Value* value = state.dict().find("value")) {
+                    computed = Number(value->to_double());
+                    computed_valid = true;
+                }
+            } else {
+                const Value& total = state.at("sum");
+                if (total.is<at::Tensor>()) {
+                    device_sum = total.tensor();
+                } else {
+                    sum = total.to_double();
+                }
+                weight = state.at("weight").to_double();
+            }
+            if (const Value* last = state.dict().find("step")) {
+                step = Number(last->to_double());
+                step_valid = true;
+            }
+        }
         void reset() {
             if (metric.object != nullptr) {
                 metric.reset(metric.object);
@@ -165,6 +258,7 @@ class ResultCollection {
             step_valid = computed_valid = false;
             sum = weight = 0.0;
             device_sum.reset();
+            resumed.reset();
         }
 
         void accumulate(const Number& value, double batch_size) {
@@ -271,6 +365,7 @@ class ResultCollection {
         entry.hook = hook;
         entry.dataloader_idx = dataloader_idx_;
         entry.options = options;
+        entry.logged_name = name;
         const bool forked = options.on_step && options.on_epoch;
         const bool indexed = options.add_dataloader_idx && dataloader_idx_ >= 0;
         const std::string suffix = indexed ? "/dataloader_idx_" + std::to_string(dataloader_idx_) : "";

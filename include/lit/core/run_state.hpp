@@ -9,6 +9,7 @@
 #include <lit/core/number.hpp>
 #include <lit/core/progress.hpp>
 #include <lit/core/results.hpp>
+#include <lit/core/resume_point.hpp>
 #include <lit/core/stage.hpp>
 #include <lit/core/stage_clock.hpp>
 
@@ -40,6 +41,9 @@ struct RunState {
     bool automatic_optimization = true;
     SteppingEstimate stepping_estimate;
     StageClock max_time_clock;  ///< runs where `max_time` is in force
+    ResumePoint resume_point;   ///< of the checkpoint that this run goes on from, until it is taken up
+    LoaderStateRef train_loader;
+    at::Tensor validation_began_from;  ///< the generator's state then; defined while a fit's validation is under way
 
     MetricTable callback_metrics;
     MetricTable logged_metrics;
@@ -104,6 +108,11 @@ struct RunState {
     void batch_ended() {
         publish();
         batch_size = 0;
+    }
+    /// An epoch goes on in the middle: what was logged in it counts, as if its first batch had been seen here.
+    void resume_epoch(const List& metrics) {
+        train_results.load_state(metrics);
+        iteration_ = Iteration::first;
     }
     /// From here on the values of the epoch are meant.
     void epoch_end_reached() { iteration_ = Iteration::none; }

@@ -3,6 +3,8 @@
 
 #include <lit/core/batch.hpp>
 #include <lit/core/error.hpp>
+#include <lit/core/seed.hpp>
+#include <lit/core/value.hpp>
 #include <lit/data/dataset.hpp>
 #include <lit/data/distributed_sampler.hpp>
 #include <lit/data/loader.hpp>
@@ -79,7 +81,8 @@ struct DatasetCheck<NotOptions<Dataset, Given>> {
 /// Order   the same for every number of workers. Shuffled with a seed: that of `RandomSampler`, a function of
 ///         seed and epoch number alone. Without a seed an epoch draws from the global CPU generator exactly
 ///         what Python's DataLoader draws, so that after the same `manual_seed` the order is Python's.
-/// Epochs  counted by `begin()`, or told by `set_epoch(n)`; `seek(k)` starts the next epoch at its batch k.
+/// Epochs  counted by `begin()`, or told by `set_epoch(n)`; `seek(k)` starts the next epoch at its batch k, and
+///         `load_state_dict` gives it the order of an epoch of another process.
 /// Threads live as long as an iterator: leaving a loop early, by `break` or by an exception, ends them, and
 ///         the loader can be walked again. They gather without autograd and with one intra-op thread each.
 ///         Starting one takes tens of microseconds, so there is no `persistent_workers`. One iterator at a
@@ -139,12 +142,8 @@ class DataLoader {
 
     /// Starts an epoch: the number told by `set_epoch`, or the one after the last.
     [[nodiscard]] iterator begin() {
-        // Python's iter(DataLoader) draws a base seed for its workers, whether it has some or not.
-        if (!options_.seed) {
-            static_cast<void>(detail::draw_seed());
-        }
         auto epoch = std::make_unique<detail::LoaderEpoch<Dataset>>(
-            dataset_, order(), samples(),
+            dataset_, drawn_order(), samples(),
             detail::EpochOptions{.batch_size = options_.batch_size,
                                  .first = std::exchange(first_batch_, 0),
                                  .batches = size(),
@@ -180,6 +179,16 @@ class DataLoader {
                               ".");
         }
         first_batch_ = batch;
+    }
+    /// What the order of the epoch under way was drawn from; with a seed there is nothing to remember.
+    [[nodiscard]] Dict state_dict() const {
+        return drawn_from_.defined() ? Dict{{"rng_state", drawn_from_}} : Dict();
+    }
+    /// The next epoch (only that one) has the order of the one in which the state was taken, and draws nothing from the
+    /// global generator.
+    void load_state_dict(const Dict& state) {
+        const Value* drawn_from = state.find("rng_state");
+        draw_from_ = drawn_from != nullptr ? drawn_from->tensor() : at::Tensor();
     }
     void set_batch_size(std::int64_t batch_size) {
         DataLoaderOptions changed = options_;
@@ -252,6 +261,26 @@ class DataLoader {
                  .pad = shard_->pad}};
     }
 
+    /// The same as `order`, with the generator as it was in the epoch that goes on.
+    [[nodiscard]] std::optional<std::vector<std::int64_t>> drawn_order() {
+        if (options_.seed && std::same_as<Sampler, DefaultSampler>) {
+            draw_from_ = drawn_from_ = at::Tensor();
+            return order();
+        }
+        std::optional<RngIsolation> without_a_trace;
+        if (draw_from_.defined()) {
+            without_a_trace.emplace();
+            set_rng_state(draw_from_);
+        }
+        draw_from_ = at::Tensor();
+        drawn_from_ = get_rng_state();
+        // Python's iter(DataLoader) draws a base seed for its workers, whether it has some or not.
+        if (!options_.seed) {
+            static_cast<void>(detail::draw_seed());
+        }
+        return order();
+    }
+
     /// The epoch's indices; empty where they are 0, 1, 2, ...
     [[nodiscard]] std::optional<std::vector<std::int64_t>> order() {
         std::optional<std::vector<std::int64_t>> all;
@@ -281,6 +310,8 @@ class DataLoader {
     bool sequential_ = false;
     std::int64_t epoch_ = 0;
     std::int64_t first_batch_ = 0;
+    at::Tensor drawn_from_{};  ///< the generator's state where the epoch under way began
+    at::Tensor draw_from_{};   ///< the same of an epoch that goes on
 };
 
 // What is no dataset, or no options, ends in a message.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/core/batch.hpp>
+#include <lit/core/value.hpp>
 
 #include <ATen/core/Tensor.h>
 
@@ -128,6 +129,8 @@ concept LoaderRange = !std::is_void_v<T> && (detail::is_loader_range<T>() || det
 /// size()           optional: the number of batches (SizedLoader). Without it the loader ends when it ends.
 /// set_epoch(n)     optional: called before epoch n starts, so that the order can depend on it (SetsEpoch).
 /// shard(...)       optional: keeps only this rank's part (Shardable).
+/// seek(k)          optional: the next epoch starts at its batch k, at no cost for those before (Seekable).
+/// state_dict(), load_state_dict(d)  optional: what the epoch under way depends on (StatefulLoader).
 /// Models           DataLoader, any container of batches, a `torch::data` loader, a pointer to one of these,
 ///                  NoLoader.
 template <class T>
@@ -147,6 +150,18 @@ concept SizedLoader = LoaderPolicy<T> && requires(detail::deref_t<T>& loader) {
 };
 template <class T>
 concept SetsEpoch = requires(detail::deref_t<T>& loader, std::int64_t epoch) { loader.set_epoch(epoch); };
+
+/// A loader that can start its next epoch (only that one) at a batch, without gathering those before.
+template <class T>
+concept Seekable = requires(detail::deref_t<T>& loader, std::int64_t batch) { loader.seek(batch); };
+
+/// A loader that tells what the epoch under way depends on, and takes it up in another process: the next `begin()` walks
+/// that epoch again. A loader with `seek` is told the batch by the loop; one without starts where its state was taken.
+template <class T>
+concept StatefulLoader = requires(detail::deref_t<T>& loader, const Dict& state) {
+    { loader.state_dict() } -> std::convertible_to<Dict>;
+    loader.load_state_dict(state);
+};
 
 /// How one rank's share of a loader is taken.
 struct ShardOptions {

@@ -10,6 +10,7 @@
 #include <lit/core/reflection.hpp>
 #include <lit/core/seed.hpp>
 #include <lit/loops/dispatch.hpp>
+#include <lit/loops/open_window.hpp>
 #include <lit/loops/run.hpp>
 
 #include <concepts>
@@ -81,7 +82,21 @@ class CheckpointConnector {
             for (const auto& [id, number] : run_.callback_metrics().items()) {
                 metrics.append(MetricNames::name(id), number.value());
             }
-            checkpoint.set(lit_key, Dict{{"rng_state", get_rng_state()}, {"callback_metrics", std::move(metrics)}});
+            Dict own{{"rng_state", get_rng_state()}, {"callback_metrics", std::move(metrics)}};
+            if (run_.stage() == Stage::fit) {
+                if (run_.world_size() == 1) {  // what one rank has gathered is not what another has
+                    own.set("metrics", state.train_results.state(state.ranks));
+                }
+                own.set("gradients", gradients_of_open_window(run_));
+                if (!state.progress.batch.is_last_batch) {  // else the next epoch takes no order up
+                    own.set("train_loader", state.train_loader.state_dict());
+                }
+                if (state.validation_began_from.defined()) {
+                    own.set("rng_state", state.validation_began_from);
+                    own.set("in_validation", true);
+                }
+            }
+            checkpoint.set(lit_key, std::move(own));
         }
         if constexpr (reflection::field_count<typename Module::hparams_type> > 0) {
             checkpoint.set(checkpoint_key::hparams_name, "kwargs");
@@ -157,8 +172,20 @@ class CheckpointConnector {
             });
         }
         if (const Value* own = checkpoint.find(lit_key)) {
+            ResumePoint& point = run_.state().resume_point;
             if (const Value* rng = own->dict().find("rng_state")) {
                 set_rng_state(rng->tensor());
+                point.rng_state = rng->tensor();
+            }
+            if (const Value* metrics = own->dict().find("metrics")) {
+                point.metrics = metrics->items();
+            }
+            if (const Value* gradients = own->dict().find("gradients")) {
+                point.gradients = gradients->dict();
+            }
+            point.in_validation = own->dict().contains("in_validation");
+            if (const Value* loader = own->dict().find("train_loader")) {
+                point.train_loader = loader->dict();
             }
             if (const Value* metrics = own->dict().find("callback_metrics")) {
                 for (const auto& [name, value] : metrics->dict()) {

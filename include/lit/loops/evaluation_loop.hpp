@@ -361,6 +361,7 @@ class EvaluationLoop {
                 flush_logs(logger);
             }
         });
+        state.validation_began_from = at::Tensor();
         call_all<typename Kind::end>(run_);
         state.reset_results();
         if constexpr (module_listens<typename Kind::model_train, Run>) {

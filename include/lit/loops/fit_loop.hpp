@@ -6,6 +6,7 @@
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/evaluation_loop.hpp>
+#include <lit/loops/open_window.hpp>
 #include <lit/loops/schedulers.hpp>
 #include <lit/loops/stepping_estimate.hpp>
 #include <lit/loops/trainer_options.hpp>
@@ -38,10 +39,14 @@ class FitLoop {
         : run_(run),
           validation_(run, run.options().limit_val_batches, run.state().fit_validation_results,
                       RunningStage::validating),
-          epoch_(run, validation_) {}
+          epoch_(run, validation_) {
+        run_.state().validation_began_from = at::Tensor();
+        run_.state().train_loader = {this, [](void* loop) { return static_cast<FitLoop*>(loop)->loader_state(); }};
+    }
     FitLoop(const FitLoop&) = delete;
     FitLoop& operator=(const FitLoop&) = delete;
     ~FitLoop() {
+        run_.state().train_loader = {};
         if (put_in_order_ && loader_.has_value()) {
             take_back_order(loader_.get());
         }
@@ -107,6 +112,7 @@ class FitLoop {
         RunState& state = run_.state();
         // Those of a checkpoint; empty in a run that begins.
         const MetricTable kept = state.callback_metrics;
+        const BatchProgress validated = state.progress.validation_batch;
         state.running = RunningStage::sanity_checking;
         state.reset_results();
         state.reset_metrics();
@@ -119,18 +125,22 @@ class FitLoop {
         state.reset_results();
         state.reset_metrics();
         state.callback_metrics = kept;
-        state.progress.validation_batch = {};
+        state.progress.validation_batch = validated;
     }
 
-    /// A run that broke off, or was saved, while an epoch's end was being handled: that epoch is over, but for the
-    /// schedulers that step last.
+    /// A run that broke off, or was saved, while an epoch's end was being handled: that epoch is over, but for what comes
+    /// last: schedulers and the row of the epoch.
     void finish_epoch_in_work(bool resumed) {
         FitProgress& progress = run_.state().progress;
         if (progress.epoch.current.processed == progress.epoch.current.completed) {
             return;
         }
-        if (resumed && epoch_.last_batch_reached()) {
-            step_schedulers(run_, Interval::epoch, run_.current_epoch() + 1, true);
+        if (resumed) {
+            if (epoch_.last_batch_reached()) {
+                step_schedulers(run_, Interval::epoch, run_.current_epoch() + 1, true);
+            }
+            run_.state().train_results.load_state(run_.state().resume_point.metrics);
+            log_epoch();
         }
         progress.epoch.total.completed += progress.epoch.current.processed - progress.epoch.current.completed;
         progress.epoch.current.completed = progress.epoch.current.processed;
@@ -149,6 +159,9 @@ class FitLoop {
         }
         epoch_.start_time();
         call_all<hooks::on_train_start>(run_);
+        if (resumed) {
+            take_up(inside_epoch);
+        }
         bool first = true;
         while (!done()) {
             run_epoch(first && inside_epoch);
@@ -180,22 +193,65 @@ class FitLoop {
             progress.validation_batch.total = {};
         }
         if (!(resumed_inside && progress.batch.is_last_batch)) {
-            epoch_.run(deref(loader_.get()), first_batch, [this] { return can_stop_early(); });
+            epoch_.run(deref(loader_.get()), first_batch, resumed_inside && placed_, [this] { return can_stop_early(); });
         }
         finish_epoch();
+    }
+
+    static constexpr bool stateful = StatefulLoader<Returned>;
+    static_assert(!stateful || Seekable<Returned> || SizedLoader<Returned>,
+                  "lit: a training loader with state_dict() and load_state_dict(state) needs size() or seek(batch) too: one "
+                  "that does not know its size is read a batch ahead, and so would its state be.");
+
+    [[nodiscard]] Dict loader_state() {
+        if constexpr (stateful) {
+            if (loader_.has_value()) {
+                return deref(loader_.get()).state_dict();
+            }
+        }
+        return {};
+    }
+    /// What nothing that ran before this point may have touched. Only an epoch that goes on has more than the generator.
+    void take_up(bool inside_epoch) {
+        const ResumePoint point = std::exchange(run_.state().resume_point, {});
+        if (inside_epoch) {
+            run_.state().resume_epoch(point.metrics);
+            in_validation_ = point.in_validation;
+            load_gradients(run_.module(), point.gradients);
+            if constexpr (stateful) {
+                if (!point.train_loader.empty()) {
+                    deref(loader_.get()).load_state_dict(point.train_loader);
+                    placed_ = !Seekable<Returned>;
+                }
+            }
+        }
+        if (point.rng_state.defined()) {
+            set_rng_state(point.rng_state);
+        }
     }
 
     /// The next batch of the epoch in which the checkpoint was written.
     std::int64_t resume_epoch() {
         FitProgress& progress = run_.state().progress;
         const bool in_batch_end = progress.batch.current.completed != progress.batch.current.processed;
+        const bool next_began = progress.batch.current.ready != progress.batch.current.processed;
         // What was processed is done, also when the file was written in the batch's end hooks.
         progress.batch.total.completed += progress.batch.current.processed - progress.batch.current.completed;
         progress.batch.current.completed = progress.batch.current.processed;
         progress.batch.current.ready = progress.batch.current.started = progress.batch.current.processed;
-        if (progress.batch.current.processed > 0) {
+        if (in_validation_) {
+            progress.validation_batch.total.ready -= progress.validation_batch.current.ready;
+            progress.validation_batch.total.started -= progress.validation_batch.current.started;
+            progress.validation_batch.total.processed -= progress.validation_batch.current.processed;
+            progress.validation_batch.total.completed -= progress.validation_batch.current.completed;
+        }
+        if (in_batch_end) {
+            epoch_.log_batch();
+        }
+        if (progress.batch.current.processed > 0 && !next_began) {
             // The file was written in the batch's end hooks or in a validation: what comes after these is done now.
-            epoch_.finish_batch(progress.batch.current.processed - 1, !in_batch_end, [this] { return can_stop_early(); });
+            epoch_.finish_batch(progress.batch.current.processed - 1, !in_batch_end && !in_validation_,
+                                [this] { return can_stop_early(); });
         }
         return progress.batch.current.processed;
     }
@@ -215,11 +271,7 @@ class FitLoop {
         if (epoch_.last_batch_reached()) {
             step_schedulers(run_, Interval::epoch, run_.current_epoch() + 1, true);
         }
-        // The row of the epoch stands at the x of its last step.
-        --state.progress.batches_that_stepped;
-        run_.log_published();
-        state.reset_results();
-        ++state.progress.batches_that_stepped;
+        log_epoch();
         state.progress.epoch.increment_completed();
         if (SignalWatch::interrupted()) {
             throw KeyboardInterrupt();
@@ -227,6 +279,15 @@ class FitLoop {
         if (SignalWatch::terminated()) {
             throw TerminationRequest();
         }
+    }
+
+    /// The row of the epoch stands at the x of its last step.
+    void log_epoch() {
+        RunState& state = run_.state();
+        --state.progress.batches_that_stepped;
+        run_.log_published();
+        state.reset_results();
+        ++state.progress.batches_that_stepped;
     }
 
     /// `new_epoch`: not one that a checkpoint goes on in.
@@ -348,6 +409,8 @@ class FitLoop {
     bool told_of_logging_ = false;
     bool put_in_order_ = false;
     bool loaded_early_ = false;
+    bool in_validation_ = false;
+    bool placed_ = false;  ///< the loader's own state says where it goes on
     std::optional<std::int64_t> own_batch_size_;  ///< the loader's, given back at the end
     friend class EstimateScope<Run, FitLoop>;
     EstimateScope<Run, FitLoop> estimate_{run_, *this};

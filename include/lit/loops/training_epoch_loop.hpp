@@ -4,6 +4,7 @@
 #include <lit/core/batch.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/interrupt.hpp>
+#include <lit/core/seed.hpp>
 #include <lit/core/stage.hpp>
 #include <lit/core/stage_clock.hpp>
 #include <lit/loops/batches.hpp>
@@ -81,9 +82,10 @@ class TrainingEpochLoop {
         }
     }
 
-    /// Trains on the batches of the loader from `first` on. `may_stop()` answers whether the minimum is met.
+    /// Trains on the batches of the loader from `first` on, where it stands if it is `placed`. `may_stop()` answers
+    /// whether the minimum is met.
     template <class Loader, class MayStop>
-    void run(Loader& loader, std::int64_t first, MayStop&& may_stop) {
+    void run(Loader& loader, std::int64_t first, bool placed, MayStop&& may_stop) {
         if (done(may_stop)) {
             return;
         }
@@ -95,7 +97,7 @@ class TrainingEpochLoop {
             }
             after_batch(batch_idx, may_stop);
             return !done(may_stop);
-        });
+        }, placed);
     }
 
     /// What comes after a batch's end hooks: the validation that is due, unless it was done, and the count of the window.
@@ -107,6 +109,15 @@ class TrainingEpochLoop {
         if (!should_accumulate()) {
             step_schedulers(run_, Interval::step, batch_idx + 1, true);
             ++run_.state().progress.batches_that_stepped;
+        }
+    }
+
+    /// The row of a batch that closes a window, where one is due.
+    void log_batch() {
+        if (automatic_optimization<Module> ? !should_accumulate() : true) {
+            if (run_.should_update_logs() || run_.fast_dev_run()) {
+                run_.log_published();
+            }
         }
     }
 
@@ -169,11 +180,7 @@ class TrainingEpochLoop {
         call_module<hooks::on_train_batch_end>(run_, output, batch, batch_idx);
         state.batch_ended();
         progress.increment_completed();
-        if (automatic_optimization<Module> ? !should_accumulate() : true) {
-            if (run_.should_update_logs() || run_.fast_dev_run()) {
-                run_.log_published();
-            }
-        }
+        log_batch();
         return true;
     }
 
@@ -218,6 +225,7 @@ class TrainingEpochLoop {
         if (!should_accumulate()) {
             zero_grad_before_validation();
         }
+        run_.state().validation_began_from = get_rng_state();
         const at::NoGradGuard no_grad;
         validation_.run();
         last_validation_ = Clock::now();

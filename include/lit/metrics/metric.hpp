@@ -5,10 +5,18 @@
 #include <lit/core/metric_ref.hpp>
 #include <lit/core/value.hpp>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/maximum.h>
+#include <ATen/ops/minimum.h>
+#include <ATen/ops/stack.h>
 
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string>
 #include <type_traits>
+#include <vector>
 
 namespace lit {
 
@@ -65,6 +73,55 @@ concept RemembersBatchValue = requires(const M& m) {
 
 namespace detail {
 
+/// Two ranks of which one has spoken already: what it said is kept by the first call of `sync`, and answered to the second.
+struct KeptRank {
+    std::vector<at::Tensor> said;
+    std::size_t answered = 0;
+    bool speaks = true;
+
+    [[nodiscard]] std::int64_t rank() const { return speaks ? 0 : 1; }
+    [[nodiscard]] static constexpr std::int64_t world_size() { return 2; }
+    [[nodiscard]] at::Tensor all_reduce(at::Tensor value, ReduceOp op) {
+        if (speaks) {
+            return said.emplace_back(value.clone());
+        }
+        const at::Tensor other = said.at(answered++).to(value.device());
+        switch (op) {
+            case ReduceOp::minimum:
+                return at::minimum(other, value);
+            case ReduceOp::maximum:
+                return at::maximum(other, value);
+            case ReduceOp::mean:
+                return (other + value) / 2;
+            default:
+                return other + value;
+        }
+    }
+    [[nodiscard]] at::Tensor all_gather(const at::Tensor& value) {
+        if (speaks) {
+            said.push_back(value.clone());
+            return at::stack({value, value});
+        }
+        return at::stack({said.at(answered++).to(value.device()), value});
+    }
+    [[nodiscard]] static at::Tensor broadcast(at::Tensor value, std::int64_t /*root*/) { return value; }
+    [[nodiscard]] static std::string broadcast(std::string value, std::int64_t /*root*/) { return value; }
+    static void barrier() {}
+};
+static_assert(CollectivePolicy<KeptRank>);
+
+/// Adds a saved state to a metric that has gone on since: what two ranks do at an epoch's end.
+template <class M>
+void merge_metric(M& metric, const Dict& state) {
+    M saved = metric;
+    saved.reset();
+    saved.load_state(state);
+    KeptRank ranks;
+    saved.sync(ranks);
+    ranks.speaks = false;
+    metric.sync(ranks);
+}
+
 /// A metric as the results of a loop hold it. With several ranks a copy of the handles is synchronised, so that the
 /// object's own state stays its rank's.
 template <class M>
@@ -79,7 +136,9 @@ template <class M>
                 joint.sync(*ranks);
                 return joint.compute();
             },
-            [](void* object) { static_cast<M*>(object)->reset(); }};
+            [](void* object) { static_cast<M*>(object)->reset(); },
+            [](const void* object) { return static_cast<const M*>(object)->state(); },
+            [](void* object, const Dict& state) { merge_metric(*static_cast<M*>(object), state); }};
 }
 template <class M>
 [[nodiscard]] at::Tensor batch_value(const M& metric) {

@@ -86,8 +86,12 @@ class WeightAverager {
                 "fit the module's weights are the average.");
             return;
         }
-        Value& weights = checkpoint[checkpoint_key::state_dict];
-        checkpoint.set(current_key, std::exchange(weights, copy_->state_dict()));
+        if (swapped_) {  // inside a validation the module holds the average, and the copy the weights in training
+            checkpoint.set(current_key, copy_->state_dict());
+        } else {
+            Value& weights = checkpoint[checkpoint_key::state_dict];
+            checkpoint.set(current_key, std::exchange(weights, copy_->state_dict()));
+        }
         checkpoint.set(averaging_key, Dict{{"n_averaged", at::scalar_tensor(n_averaged_, at::kLong)}});
     }
     void on_load_checkpoint(auto& trainer, auto& module, const Dict& checkpoint) {

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/value.hpp>
+
+#include <ATen/core/Tensor.h>
+
+namespace lit {
+
+/// What a checkpoint holds of a place inside an epoch, besides the counters: taken up where training goes on, so that
+/// nothing that comes before (hooks, the sanity check) leaves a trace in it.
+struct ResumePoint {
+    at::Tensor rng_state;  ///< of the CPU's default generator, uint8 [5056]
+    Dict train_loader;     ///< what the training loader's `state_dict()` gave
+    Dict gradients;        ///< of an accumulation window under way, by the parameters' names
+    List metrics;          ///< the epoch's logged values under way
+    bool in_validation = false;  ///< the validation under way is done again from its beginning, with its generator's state
+};
+
+/// The training loader of a fit, for whoever writes a checkpoint and does not know its type.
+struct LoaderStateRef {
+    void* object = nullptr;
+    Dict (*read)(void* object) = nullptr;
+
+    [[nodiscard]] Dict state_dict() const { return read != nullptr ? read(object) : Dict(); }
+};
+
+}  // namespace lit

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/collectives/collective.hpp>
+#include <lit/core/error.hpp>
+#include <lit/core/progress.hpp>
+#include <lit/core/value.hpp>
+#include <lit/module/module.hpp>
+
+#include <torch/nn/module.h>
+
+#include <string>
+#include <utility>
+
+namespace lit::detail {
+
+/// Whether batches were trained on whose gradients no update has used: between batches, in the middle of a window. A
+/// module that optimizes by hand accumulates as it likes, so what gradients it has are always kept.
+template <class Run>
+[[nodiscard]] bool window_is_open(const Run& run) {
+    const BatchProgress& batch = run.progress().batch;
+    if constexpr (!automatic_optimization<typename Run::module_type>) {
+        return batch.current.processed > 0;
+    }
+    return batch.current.processed % run.accumulate_grad_batches() != 0 && !batch.is_last_batch &&
+           batch.current.processed != run.num_training_batches();
+}
+
+/// The gradients of an open window by the parameters' names; empty where there is none.
+///
+/// With several ranks their mean, since one file serves all: what is added up after it is the same up to the order of sums.
+template <class Run>
+[[nodiscard]] Dict gradients_of_open_window(Run& run) {
+    Dict gradients;
+    if (!window_is_open(run)) {
+        return gradients;
+    }
+    for (const auto& parameter : run.module().named_parameters()) {
+        if (const at::Tensor& gradient = parameter.value().grad(); gradient.defined()) {
+            at::Tensor kept = gradient.detach();
+            if (run.world_size() > 1) {
+                kept = run.collective().all_reduce(kept.clone(), ReduceOp::mean);
+            }
+            gradients.append(parameter.key(), std::move(kept));
+        }
+    }
+    return gradients;
+}
+
+/// Errors  CheckpointError that names a parameter which the module lacks, or which has another shape.
+inline void load_gradients(torch::nn::Module& module, const Dict& gradients) {
+    auto parameters = module.named_parameters();
+    for (const auto& [name, gradient] : gradients) {
+        at::Tensor* parameter = parameters.find(name.string());
+        if (parameter == nullptr || parameter->sizes() != gradient.tensor().sizes()) {
+            throw CheckpointError("fit: the file holds an accumulated gradient of " + name.string() +
+                                  (parameter == nullptr ? ", which this module does not have."
+                                                        : ", which has another shape in this module.") +
+                                  " Resume with the module that wrote the file.");
+        }
+        parameter->mutable_grad() = gradient.tensor().to(parameter->device(), parameter->scalar_type()).clone();
+    }
+}
+
+}  // namespace lit::detail
