@@ -8,13 +8,16 @@
 #include <lit/precision/bf16_mixed.hpp>
 
 #include "loops/probe.hpp"
+#include "loops/semantics_tools.hpp"
 #include "support/doctest.hpp"
 
 #include <unistd.h>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 
 namespace {
@@ -365,5 +368,43 @@ TEST_SUITE("trainer/trainer") {
         trainer.fit(module, train);
         CHECK(on);
         CHECK_FALSE(at::globalContext().deterministicAlgorithms());
+        CHECK(std::string(std::getenv("CUBLAS_WORKSPACE_CONFIG")) == ":4096:8");
+    }
+
+    TEST_CASE("deterministic algorithms may be asked for with a warning where there are none") {
+        struct Looks {
+            bool* on;
+            bool* warns;
+            void on_train_start() {
+                *on = at::globalContext().deterministicAlgorithms();
+                *warns = at::globalContext().deterministicAlgorithmsWarnOnly();
+            }
+        };
+        bool on = false;
+        bool warns = false;
+        probe::Line module;
+        auto train = probe::batches(1);
+        auto trainer = probe::trainer({.max_epochs = 1, .deterministic = lit::Deterministic::warn}, Looks{&on, &warns});
+        trainer.fit(module, train);
+        CHECK(on);
+        CHECK(warns);
+        CHECK_FALSE(at::globalContext().deterministicAlgorithms());
+        CHECK_FALSE(at::globalContext().deterministicAlgorithmsWarnOnly());
+        auto refusing = probe::trainer({.max_epochs = 1, .deterministic = true}, Looks{&on, &warns});
+        refusing.fit(module, train);
+        CHECK(on);
+        CHECK_FALSE(warns);
+        auto off = probe::trainer({.max_epochs = 1, .deterministic = false}, Looks{&on, &warns});
+        off.fit(module, train);
+        CHECK_FALSE(on);
+    }
+
+    TEST_CASE("deterministic beside benchmark is a warning") {
+        probe::Line module;
+        auto train = probe::batches(1);
+        const semantics::Stderr told;
+        auto trainer = probe::trainer({.max_epochs = 1, .deterministic = true, .benchmark = true});
+        trainer.fit(module, train);
+        CHECK(told.contains("deterministic and benchmark are both on"));
     }
 }

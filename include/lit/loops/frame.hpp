@@ -36,7 +36,7 @@ class Frame {
         const Attachment attachment(run_);
         RunState& state = run_.state();
         const Stage stage = state.stage;
-        const DeterminismScope determinism(run_.options());
+        const DeterminismScope determinism(run_);
         try {
             state.results = nullptr;
             if constexpr (Fitting) {

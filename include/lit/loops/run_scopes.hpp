@@ -7,6 +7,7 @@
 
 #include <ATen/Context.h>
 
+#include <cstdlib>
 #include <exception>
 
 namespace lit::detail {
@@ -41,14 +42,25 @@ class Attachment {
 /// The global switches that the options name, and back.
 class DeterminismScope {
  public:
-    explicit DeterminismScope(const TrainerOptions& options)
+    template <class ThisRun>
+    explicit DeterminismScope(const ThisRun& run)
         : deterministic_(at::globalContext().deterministicAlgorithms()),
           warn_only_(at::globalContext().deterministicAlgorithmsWarnOnly()),
           benchmark_(at::globalContext().benchmarkCuDNN()) {
+        const TrainerOptions& options = run.options();
+        const bool wanted = options.deterministic && options.deterministic->wanted();
         if (options.deterministic) {
-            at::globalContext().setDeterministicAlgorithms(*options.deterministic, false);
+            at::globalContext().setDeterministicAlgorithms(wanted, options.deterministic->only_warns());
         }
-        if (options.benchmark || options.deterministic.value_or(false)) {
+        if (wanted) {
+            if (options.benchmark.value_or(false)) {
+                run.warn("deterministic and benchmark are both on: cuDNN's search may choose another kernel each time. Leave "
+                         "benchmark out.");
+            }
+            // cuBLAS reads it once, when it is first used; without it torch refuses its matrix products.
+            ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 1);
+        }
+        if (options.benchmark || wanted) {
             at::globalContext().setBenchmarkCuDNN(options.benchmark.value_or(false));
         }
     }

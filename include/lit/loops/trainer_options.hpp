@@ -3,6 +3,7 @@
 
 #include <lit/core/duration.hpp>
 #include <lit/core/error.hpp>
+#include <lit/loops/deterministic.hpp>
 #include <lit/loops/limit.hpp>
 
 #include <cstdint>
@@ -36,7 +37,7 @@ struct TrainerOptions {
     std::int64_t num_sanity_val_steps = 2;    ///< validation batches before training; -1: all
     std::int64_t log_every_n_steps = 50;      ///< accumulation windows between rows of the loggers; 0: never
     std::int64_t reload_dataloaders_every_n_epochs = 0;
-    std::optional<bool> deterministic{};      ///< torch's deterministic algorithms; none: as it is
+    std::optional<Deterministic> deterministic{};  ///< torch's deterministic algorithms; none: as it is
     std::optional<bool> benchmark{};          ///< cuDNN's search for the fastest kernel; none: as it is
     bool inference_mode = true;               ///< validate, test, predict in inference mode rather than no_grad
     bool use_distributed_sampler = true;      ///< shard loaders over the ranks
