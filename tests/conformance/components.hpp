@@ -421,29 +421,39 @@ std::optional<Logger> logger(const Json& scenario, const std::string& kind, cons
     return std::nullopt;
 }
 
+/// Options of a trainer that are components here.
+inline std::optional<lit::GradientAccumulation> accumulation(const Json& spec) {
+    std::optional<lit::GradientAccumulation> component;
+    if (spec.contains("accumulate_grad_batches")) {
+        component.emplace(spec["accumulate_grad_batches"].get<std::int64_t>());
+    }
+    return component;
+}
+inline std::optional<lit::GradientClip> clip(const Json& spec) {
+    std::optional<lit::GradientClip> component;
+    if (spec.contains("gradient_clip_val") && !spec["gradient_clip_val"].is_null()) {
+        const bool by_value = spec.value("gradient_clip_algorithm", "norm") == "value";
+        component.emplace(spec["gradient_clip_val"].get<double>(),
+                          by_value ? lit::ClipAlgorithm::value : lit::ClipAlgorithm::norm);
+    }
+    return component;
+}
+inline std::optional<Behind> behind(Recording& r) {
+    return r.scenario.value("observe_order", false) ? std::optional(Behind{&r}) : std::nullopt;
+}
+
 template <bool Automatic>
 std::unique_ptr<Trainer<Automatic>> build(Recording& r, const fs::path& root, const Json& extra) {
     Json spec = r.scenario.value("trainer", Json::object());
     spec.update(extra);
     const Json callbacks = r.scenario.value("callbacks", Json::object());
-    std::optional<lit::GradientAccumulation> accumulation;
-    if (spec.contains("accumulate_grad_batches")) {
-        accumulation.emplace(spec["accumulate_grad_batches"].get<std::int64_t>());
-    }
-    std::optional<lit::GradientClip> clip;
-    if (spec.contains("gradient_clip_val") && !spec["gradient_clip_val"].is_null()) {
-        const bool by_value = spec.value("gradient_clip_algorithm", "norm") == "value";
-        clip.emplace(spec["gradient_clip_val"].get<double>(),
-                     by_value ? lit::ClipAlgorithm::value : lit::ClipAlgorithm::norm);
-    }
     const std::optional<Sink> sink = r.scenario.value("logger", true) ? std::optional(Sink{&r}) : std::nullopt;
-    const std::optional<Behind> behind = r.scenario.value("observe_order", false) ? std::optional(Behind{&r}) : std::nullopt;
     return std::make_unique<Trainer<Automatic>>(
         lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{}, trainer_options(spec, root), Recorder{&r},
         checkpoint(callbacks, root), checkpoint<0>(callbacks, root), checkpoint<1>(callbacks, root),
         checkpoint<2>(callbacks, root), early_stopping(callbacks), lr_monitor(callbacks), timer(callbacks),
         accumulation_schedule<Automatic>(callbacks), average<Automatic>(callbacks), moving_average<Automatic>(callbacks),
-        swa<Automatic>(callbacks), behind, accumulation, clip, sink, logger<lit::CSVLogger>(r.scenario, "csv", root),
+        swa<Automatic>(callbacks), behind(r), accumulation(spec), clip(spec), sink, logger<lit::CSVLogger>(r.scenario, "csv", root),
         logger<lit::TensorBoardLogger>(r.scenario, "tensorboard", root));
 }
 

@@ -129,6 +129,13 @@ def corners():
     yield scenario("two-of-one-state-key", callbacks={"checkpoints": [{"filename": "a"}, {"filename": "b"}]})
     yield scenario("saved-on-an-exception", callbacks={"checkpoints": [{"save_on_exception": True, "every_n_epochs": 5}]},
                    module={"faults": [{"who": "module", "hook": "training_step", "action": "raise", **last}]})
+    # Lightning has lost what was logged before the checkpoint, and fails where it is looked at before it is logged again.
+    for name, more in (("scheduler", {"module": {"scheduler": {
+            "kind": "plateau", "factor": 0.5, "patience": 9, "interval": "epoch", "frequency": 1, "monitor": "v"}}}),
+                       ("stopping", {"callbacks": {"early_stopping": {"monitor": "v", "check_on_train_epoch_end": True}}})):
+        more["callbacks"] = {"checkpoint": {"save_last": True}, **more.get("callbacks", {})}
+        yield scenario(f"lost-by-resuming-{name}", run=["fit", {
+            "do": "resume", "from": "last.ckpt", "trainer": {"max_epochs": 3, "check_val_every_n_epoch": 2}}], **more)
     for weight in (1, 3):
         yield scenario(f"weights-of-{weight}", data={"ragged": 1}, log=[
             {**LOSS, "batch_size": weight}, {**VAL, "batch_size": weight}, {**VAL, "name": "w", "reduce_fx": "sum"}])
@@ -185,9 +192,34 @@ def corners():
                     "scheduler": {"kind": "plateau", "factor": 0.5, "patience": 0, "by_hand_every": 1}})
 
 
+def defaults():
+    """What a trainer adds by itself, beside what is given; where all of it lies, also after a second trainer's run."""
+    stops = {"early_stopping": {"monitor": "seen", "mode": "max", "patience": 1}, "lr_monitor": {}}
+    second = {"do": "fit", "trainer": {"max_epochs": 3}}
+    for given, kind in (("nothing", {}), ("a-logger", {"logger": "csv"}), ("no-logger", {"logger": False}),
+                        ("no-checkpoint", {"checkpoint": False}), ("neither", {"logger": False, "checkpoint": False}),
+                        ("a-checkpoint", {"checkpoint": {"save_top_k": -1, "filename": "n-{epoch}", "save_last": True}}),
+                        ("a-checkpoint-that-looks", {"checkpoint": {"monitor": "v", "save_top_k": 2, "every_n_epochs": 2}}),
+                        ("both", {"logger": "csv", "checkpoint": {"monitor": "seen", "mode": "max", "save_top_k": 2}})):
+        for name, run, more in (
+                ("fit", ["fit"], {}), ("everything", ["validate", "fit", "validate", "test", "predict"], {}),
+                ("with-others", ["fit", "test"], {"callbacks": stops}), ("fit-on", ["fit", second], {}),
+                ("again", ["fit", {"do": "again"}, {"do": "again"}], {}), ("test-alone", ["test"], {}),
+                ("fast-dev-run", ["fit", "test"], {"trainer": {"fast_dev_run": 2}}),
+                ("steps", ["fit"], {"trainer": {"max_epochs": 3, "val_check_interval": 2, "log_every_n_steps": 2,
+                                                "accumulate_grad_batches": 2}}),
+                ("raise", ["fit"], {"module": {"faults": [
+                    {"who": "module", "hook": "training_step", "action": "raise", "epoch": 1, "batch": 2}]}}),
+                ("sigterm", ["fit"], {"module": {"faults": [
+                    {"who": "callback", "hook": "on_validation_end", "action": "sigterm", "epoch": 1}]}})):
+            yield scenario(f"defaults-{given}-{name}", **{
+                "run": run, "data": {"train": 4, "val": [2], "test": 2, "predict": 2}, "defaults": kind, "observe_order": True,
+                "log": [LOSS, VAL, SEEN, {"hook": "test_step", "name": "x", "value": "acc"}], **more})
+
+
 def main():
     os.makedirs(sys.argv[1], exist_ok=True)
-    for s in [*everything_goes_wrong(), *everything_goes_wrong_in_every_stage(), *corners()]:
+    for s in [*everything_goes_wrong(), *everything_goes_wrong_in_every_stage(), *corners(), *defaults()]:
         with open(os.path.join(sys.argv[1], s["name"] + ".scenario.json"), "w") as f:
             json.dump(s, f, indent=1)
 

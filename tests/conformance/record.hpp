@@ -24,6 +24,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -116,21 +117,63 @@ template <class Callback>
     return state;
 }
 
+/// The trainer of whatever a scenario chooses.
+template <bool Automatic>
+struct Chosen {
+    using type = Trainer<Automatic>;
+    static std::unique_ptr<type> build(Recording& r, const Json& extra) {
+        return conformance::build<Automatic>(r, r.root, extra);
+    }
+    /// What the checkpoint callbacks hold at the end.
+    static void describe(type& trainer, const Recording& r, Json& trace) {
+        const Json callbacks = r.scenario.value("callbacks", Json::object());
+        if (callbacks.contains("checkpoint") && !callbacks["checkpoint"].is_null()) {
+            const auto& c = trainer.template get<Checkpoint>();
+            trace["best_model_path"] = fs::path(c.best_model_path()).filename().string();
+            trace["best_model_score"] = nullptr;
+            if (c.best_model_score()) {
+                trace["best_model_score"] = *c.best_model_score();
+            }
+            trace["last_model_path"] = fs::path(c.last_model_path()).filename().string();
+        }
+        if (callbacks.contains("checkpoints")) {
+            const std::size_t count = callbacks["checkpoints"].size();
+            trace["checkpoints"] = Json::array();
+            const auto add = [&]<int N>(std::integral_constant<int, N>) {
+                if (count > N) {
+                    trace["checkpoints"].push_back(checkpoint_state(trainer.template get<Further<N>>(), r.root));
+                }
+            };
+            add(std::integral_constant<int, 0>{});
+            add(std::integral_constant<int, 1>{});
+            add(std::integral_constant<int, 2>{});
+        }
+    }
+    static void describe_files(const Recording& r, Json& trace) {
+        if (r.scenario.value("callbacks", Json::object()).contains("checkpoints")) {
+            trace["tree"] = tree(r.root);
+        }
+        for (const Json& kind : r.scenario.value("loggers", Json::array())) {
+            const fs::path folder = r.root / kind.get<std::string>() / "version_0";
+            trace[kind.get<std::string>()] = kind == "csv" ? read_csv(folder / "metrics.csv") : read_events(folder);
+        }
+    }
+};
+
 /// Does what the scenario says, and writes down what was observed.
-template <class Net, class Source>
+template <class Net, class Source, class Assembly = Chosen<lit::automatic_optimization<Net>>>
 [[nodiscard]] Json record(const Json& scenario, const fs::path& root) {
     Recording r{.scenario = scenario, .root = root};
     const Json& data = r.scenario["data"];
     Json trace{{"scenario", scenario["name"]}, {"status", nullptr}, {"error", nullptr}};
-    constexpr bool automatic = lit::automatic_optimization<Net>;
-    std::unique_ptr<Trainer<automatic>> trainer;
+    std::unique_ptr<typename Assembly::type> trainer;
     auto net = std::make_unique<Net>(r);
     Source source(r, *net);
     if (data.contains("shuffle") && !data["shuffle"].is_null()) {
         torch::manual_seed(data["shuffle"].get<std::uint64_t>());
     }
     try {
-        trainer = build<automatic>(r, root, Json::object());
+        trainer = Assembly::build(r, Json::object());
         bool interrupted = false;
         const auto list = [&](const char* field) -> Json& {
             return trace.contains(field) ? trace[field] : trace[field] = Json::array();
@@ -157,11 +200,16 @@ template <class Net, class Source>
                 }
                 list("predictions").push_back(sums);
             } else if (what == "resume") {
-                trainer = build<automatic>(r, root, action.value("trainer", Json::object()));
+                trainer = Assembly::build(r, action.value("trainer", Json::object()));
                 net = std::make_unique<Net>(r);
                 source.serve(*net);
                 const fs::path path = root / "ckpt" / action["from"].get<std::string>();
                 interrupted = !source.fit(*trainer, *net, {.ckpt_path = path.string()}).finished();
+            } else if (what == "again") {
+                trainer = Assembly::build(r, Json::object());
+                net = std::make_unique<Net>(r);
+                source.serve(*net);
+                interrupted = !source.fit(*trainer, *net).finished();
             } else {
                 throw std::invalid_argument("scenario: action " + what + " is not known to this runner");
             }
@@ -184,27 +232,7 @@ template <class Net, class Source>
             }
             trace["weights"] = weights;
             const Json callbacks = scenario.value("callbacks", Json::object());
-            if (callbacks.contains("checkpoint") && !callbacks["checkpoint"].is_null()) {
-                const auto& c = trainer->template get<Checkpoint>();
-                trace["best_model_path"] = fs::path(c.best_model_path()).filename().string();
-                trace["best_model_score"] = nullptr;
-                if (c.best_model_score()) {
-                    trace["best_model_score"] = *c.best_model_score();
-                }
-                trace["last_model_path"] = fs::path(c.last_model_path()).filename().string();
-            }
-            if (callbacks.contains("checkpoints")) {
-                const std::size_t count = callbacks["checkpoints"].size();
-                trace["checkpoints"] = Json::array();
-                const auto add = [&]<int N>(std::integral_constant<int, N>) {
-                    if (count > N) {
-                        trace["checkpoints"].push_back(checkpoint_state(trainer->template get<Further<N>>(), root));
-                    }
-                };
-                add(std::integral_constant<int, 0>{});
-                add(std::integral_constant<int, 1>{});
-                add(std::integral_constant<int, 2>{});
-            }
+            Assembly::describe(*trainer, r, trace);
             if (callbacks.contains("early_stopping") && !callbacks["early_stopping"].is_null()) {
                 const auto& e = trainer->template get<EarlyStopping>();
                 trace["stopped_epoch"] = e.stopped_epoch();
@@ -239,13 +267,7 @@ template <class Net, class Source>
     }
     std::ranges::sort(files);
     trace["files"] = files;
-    if (scenario.value("callbacks", Json::object()).contains("checkpoints")) {
-        trace["tree"] = tree(root);
-    }
-    for (const Json& kind : scenario.value("loggers", Json::array())) {
-        const fs::path folder = root / kind.get<std::string>() / "version_0";
-        trace[kind.get<std::string>()] = kind == "csv" ? read_csv(folder / "metrics.csv") : read_events(folder);
-    }
+    Assembly::describe_files(r, trace);
     if (scenario.value("observe_modes", false)) {
         trace["modes"] = std::move(r.modes);
     }

@@ -3,7 +3,7 @@
 """The recorded scenarios: packed, and run again.
 
   recorded.py run PROGRAM [PYTHON]   unpacks recorded.json.xz, runs the conformance program on it and compares; with a
-                                     Python that has Lightning, a few scenarios are drawn and recorded anew as well
+                                     Python that has Lightning, some of them and a few newly drawn ones are recorded anew as well
   recorded.py pack DIR               packs DIR/*.scenario.json with their *.trace.json
 """
 import glob
@@ -28,22 +28,45 @@ def pack(folder):
     print(f"{len(cases)} scenarios, {os.path.getsize(PACKED)} bytes")
 
 
+def quietly(*command):
+    """Runs a command that says much on the way; only where it fails the end of it is worth reading."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    if done.returncode:
+        print(f"{os.path.basename(command[0])} ended with {done.returncode}; its last lines:\n" +
+              "\n".join(done.stdout.splitlines()[-25:]))
+        sys.exit(1)
+
+
 def compare(program, folder):
-    subprocess.run([program, folder], check=True, stderr=subprocess.DEVNULL)
+    quietly(program, folder)
     return subprocess.run([sys.executable, os.path.join(HERE, "compare.py"), folder]).returncode
+
+
+def record(program, python, folder):
+    quietly(python, os.path.join(HERE, "oracle.py"), "batch", folder)
+    return compare(program, folder)
 
 
 def draw(program, python, generator, *arguments):
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([python, *generator, folder, *arguments], check=True)
-        subprocess.run([python, os.path.join(HERE, "oracle.py"), "batch", folder], check=True, stderr=subprocess.DEVNULL)
-        return compare(program, folder)
+        quietly(python, *generator, folder, *arguments)
+        return record(program, python, folder)
+
+
+def record_by_hand(program, python, cases):
+    """One in eight of the scenarios that were written by hand."""
+    with tempfile.TemporaryDirectory() as folder:
+        for case in [case for case in cases if case["scenario"]["name"].startswith("hand-")][::8]:
+            with open(os.path.join(folder, case["scenario"]["name"] + ".scenario.json"), "w") as scenario:
+                json.dump(case["scenario"], scenario)
+        return record(program, python, folder)
 
 
 def run(program, python):
     with tempfile.TemporaryDirectory() as folder:
         with lzma.open(PACKED, "rt") as packed:
-            for case in json.load(packed):
+            cases = json.load(packed)
+            for case in cases:
                 name = os.path.join(folder, case["scenario"]["name"])
                 with open(name + ".scenario.json", "w") as scenario, open(name + ".trace.json", "w") as trace:
                     json.dump(case["scenario"], scenario)
@@ -51,6 +74,7 @@ def run(program, python):
         status = compare(program, folder)
     if python and os.access(python, os.X_OK):
         print("recorded anew from the installed Lightning:", flush=True)
+        status |= record_by_hand(program, python, cases)
         status |= draw(program, python, [os.path.join(HERE, "oracle.py"), "generate"], "--seed", "901", "--count", "60")
         status |= draw(program, python, [os.path.join(HERE, "generate_more.py")], "--seed", "902", "--count", "80")
     else:

@@ -71,7 +71,11 @@ struct Recording {
             return;
         }
         std::int64_t files = 0;
-        if (const auto folder = root / "ckpt"; std::filesystem::is_directory(folder)) {
+        if (scenario.contains("defaults")) {
+            for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
+                files += entry.path().extension() == ".ckpt" ? 1 : 0;
+            }
+        } else if (const auto folder = root / "ckpt"; std::filesystem::is_directory(folder)) {
             files = std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator());
         }
         order.push_back({who, hook, should_stop, rows.size(), files});

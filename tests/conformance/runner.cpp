@@ -23,6 +23,9 @@ using conformance::Json;
 
 Json run(const Json& scenario, const fs::path& root) {
     const std::string loaders = scenario.value("loaders", "given");
+    if (scenario.contains("defaults")) {
+        return conformance::run_defaults(scenario, root);
+    }
     if (!scenario.value("module", Json::object()).value("automatic_optimization", true)) {
         if (loaders == "datamodule" && scenario["data"].value("transfer", false)) {
             throw std::invalid_argument("scenario: by hand, a data module has no transfer hooks");

@@ -113,6 +113,7 @@ class LearningRateMonitor {
 
     void send(auto& trainer, Interval now) {
         row_.clear();
+        static_cast<void>(trainer.callback_metrics());  // read before it is added to, as Lightning's; so it is up to date
         const double factor = detail::learning_rate_factor(trainer.components(), trainer.global_step());
         if (detail::replaces_schedule(trainer.components())) {  // begun after training: its rhythm is another one
             trainer.for_each_scheduler([&](auto& slot, auto& /*optimizer*/) {

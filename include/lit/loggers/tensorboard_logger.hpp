@@ -105,7 +105,9 @@ class TensorBoardLogger {
         if (!events_.is_open()) {
             return;
         }
-        save();
+        if (status == "success") {
+            save();
+        }
         if (std::exchange(session_open_, false)) {
             using Plugin = detail::HParamsPlugin;
             events_.add_plugin_data(Plugin::end_tag, Plugin::name,

@@ -167,6 +167,7 @@ class Frame {
             const Dict params = to_dict(run_.module().hparams);
             run_.for_each_logger([&](auto& logger) { logger.log_hyperparams(params); });
         }
+        run_.for_each_logger([](auto& logger) { logger.save(); });  // from here on a run that fails leaves its files
     }
     auto configure() {
         const HookScope scope(run_.state(), Hook::configure_optimizers);

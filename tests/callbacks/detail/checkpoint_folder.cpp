@@ -33,7 +33,9 @@ struct Places {
     fs::path root;
     bool logs = false;
     fs::path logger_folder{};
+    bool fast = false;
 
+    [[nodiscard]] bool fast_dev_run() const { return fast; }
     void for_each_logger(auto&& f) const {
         if (logs) {
             f(Logger{logger_folder});
@@ -63,6 +65,7 @@ TEST_SUITE("callbacks/detail/checkpoint_folder") {
         CHECK(folder_of({.root = "/root", .logs = true}) == "/root/runs/version_3/checkpoints");
         CHECK(folder_of({.root = "/root", .logs = true, .logger_folder = "/elsewhere"}) ==
               "/elsewhere/runs/version_3/checkpoints");
+        CHECK(folder_of({.root = "/root", .logs = true, .fast = true}) == "/root/checkpoints");  // nobody logs
     }
     TEST_CASE("tells an empty folder from one that holds something") {
         const scripted::Folder folder;

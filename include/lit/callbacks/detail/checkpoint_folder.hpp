@@ -26,12 +26,13 @@ namespace lit::detail {
     return real.has_filename() ? real : real.parent_path();
 }
 
-/// `<save_dir>/<name>/<version>/checkpoints` of the first logger, or `checkpoints` in the root folder.
+/// `<save_dir>/<name>/<version>/checkpoints` of the first logger, or `checkpoints` in the root folder; in fast_dev_run
+/// the latter, since nobody logs then.
 template <class Trainer>
 [[nodiscard]] std::filesystem::path default_checkpoint_folder(Trainer& trainer) {
     std::optional<std::filesystem::path> folder;
     trainer.for_each_logger([&](const auto& logger) {
-        if (!folder) {
+        if (!folder && !trainer.fast_dev_run()) {
             const std::filesystem::path saved = logger.save_dir();
             folder = (saved.empty() ? trainer.default_root_dir() : saved) / std::string(logger.name()) /
                      std::string(logger.version());
