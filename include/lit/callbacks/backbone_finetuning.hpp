@@ -75,14 +75,16 @@ class BackboneFinetuning : public BaseFinetuning<BackboneFinetuning<Schedule>> {
         require(options.rounding >= 0 && options.rounding <= 17, "rounding", options.rounding, "0 to 17");
     }
 
-    void freeze_before_training(auto& module) {
+    /// Asked at the trainer's door.
+    template <class Module, class Configured>
+    static consteval void check_fit() {
         static_assert(
-            requires { module.backbone; },
+            requires(Module& module) { module.backbone; },
             "lit: BackboneFinetuning freezes module.backbone, which this module does not have (or which is "
-            "private). "
-            "Name the part so, or derive from lit::BaseFinetuning.");
-        Base::freeze(module.backbone);
+            "private). Name the part so, or derive from lit::BaseFinetuning.");
     }
+
+    void freeze_before_training(auto& module) { Base::freeze(module.backbone); }
     void on_fit_start(auto& trainer, auto& module) {
         if (!Base::is_restarting()) {
             previous_.reset();  // the backbone is frozen again, and the optimizer is new

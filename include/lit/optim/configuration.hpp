@@ -9,10 +9,12 @@
 #include <lit/optim/scheduler_variant.hpp>
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -25,6 +27,15 @@ namespace detail {
 
 /// Stands for the monitor of a scheduler that needs one and was given none.
 struct NoMonitor {
+    constexpr NoMonitor() = default;
+    // Whether a monitor is named is in the type; a type that is written out has to say so too.
+    template <std::convertible_to<std::string_view> Text>
+    NoMonitor(const Text& /*monitor*/) {  // NOLINT: found where a text is given
+        static_assert(std::is_void_v<Text>,
+                      "lit: this type, written out, says that no monitor is named, and one is. Let auto "
+                      "configure_optimizers() find the type, or write std::string behind the scheduler: "
+                      "lit::OptimizerConfig<lit::SGD, lit::ReduceLROnPlateau, std::string>.");
+    }
     [[nodiscard]] static constexpr bool empty() { return true; }
     operator std::string() const { return {}; }  // NOLINT: an empty name
 };

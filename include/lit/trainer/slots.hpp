@@ -74,6 +74,12 @@ void check_state_keys(ComponentTuple<C...>& components) {
     });
 }
 
+/// Has a part of what a callback with state has, so that a checkpoint would leave it out.
+template <class C>
+concept HalfStateful =
+    !StatefulCallback<C> && (requires(C& c) { c.state_dict(); } ||
+                             requires(C& c, const Dict& state) { c.load_state_dict(state); });
+
 // Written as assertions rather than as constraints of the template: a constraint that fails is reported as "no matching
 // constructor", and the user would have to read on to find out why.
 /// Stands for arguments of Trainer that are not strategy, precision, options, components.
@@ -155,6 +161,16 @@ consteval bool check_components_and_slots() {
                   "batches, GradientAccumulationScheduler for one that changes with the epochs. Keep one of them.");
     static_assert((0 + ... + has_role<Components, role::gradient_clip>) <= 1,
                   "lit: gradients can be clipped in one way only. Keep one GradientClip.");
+    static_assert((0 + ... + (SizesBatches<Components> ? 1 : 0)) <= 1,
+                  "lit: two components set the batch size, and only the last would be heard. Keep one DynamicBatchSize, "
+                  "with all epochs in it: {{.at_epoch = {{0, 32}, {10, 64}}}}.");
+    static_assert((0 + ... + (ReplacesSchedule<Components> ? 1 : 0)) <= 1,
+                  "lit: two components put a schedule in the place of the module's, and only one can. Keep one "
+                  "StochasticWeightAveraging.");
+    static_assert((!HalfStateful<component_t<Components>> && ...),
+                  "lit: a component of this Trainer has a part of a state, which no checkpoint would hold. Write all three: "
+                  "std::string state_key() const, lit::Dict state_dict() const, void load_state_dict(const lit::Dict& "
+                  "state).");
     static_assert(fixed_state_keys_differ<Components...>(),
                   "lit: two components have the same state_key(), and a checkpoint can hold one of them only. Keep one, or "
                   "let state_key() tell them apart.");
