@@ -18,12 +18,15 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/rand_like.h>
 #include <ATen/ops/sin.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/nn/functional/dropout.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/linear.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -204,5 +207,57 @@ TEST_SUITE("loops/exact_resume") {
             }
         }
         CHECK(cuts == 13 * epochs + 8 * epochs + epochs);
+    }
+
+    TEST_CASE("with any one thing left out of the file the run ends otherwise") {
+        const semantics::Folder folder;
+        const semantics::Stderr quiet;
+        const std::filesystem::path path = folder.path() / "cut.ckpt", end = folder.path() / "end.ckpt";
+        constexpr std::int64_t inside_a_window = 7;  // batch 8: two of three of its window
+        std::vector<probe::Rows::Row> rows;
+        const auto run = [&](Cut cut, const std::string& from) {
+            rows.clear();
+            Learner module;
+            auto trainer = make_trainer(std::move(cut), end, &rows);
+            auto train = train_loader();
+            auto val = val_loader();
+            trainer.fit(module, train, val, {.ckpt_path = from});
+        };
+        torch::manual_seed(1);
+        run({}, "");
+        const std::vector<std::string> whole = spelt(end);
+        const std::vector<probe::Rows::Row> whole_rows = rows;
+        torch::manual_seed(1);
+        CHECK_THROWS_WITH(run({path, lit::Hook::on_train_batch_end, inside_a_window}, ""), "cut");
+        const lit::Value file = lit::load_checkpoint(path);
+        const auto differs_after = [&](auto&& change) {
+            lit::Dict changed = file.dict();
+            change(changed);
+            lit::save_checkpoint_file(path, changed);
+            torch::manual_seed(77);
+            run({}, path.string());
+            return difference(whole, spelt(end)) != "" ||
+                   !std::equal(rows.rbegin(), rows.rend(), whole_rows.rbegin(), whole_rows.rbegin() + std::ssize(rows));
+        };
+        CHECK_FALSE(differs_after([](lit::Dict&) {}));
+        for (const char* key : {"rng_state", "metrics", "gradients", "train_loader"}) {
+            CAPTURE(std::string(key));
+            CHECK(differs_after([&](lit::Dict& all) { CHECK(all["lit"].dict().erase(key)); }));
+        }
+        for (const char* key : {"callbacks", "current_model_state"}) {
+            CAPTURE(std::string(key));
+            CHECK(differs_after([&](lit::Dict& all) { CHECK(all.erase(key)); }));
+        }
+        for (const char* key : {"epoch_progress", "epoch_loop.batch_progress", "epoch_loop.state_dict",
+                                "epoch_loop.automatic_optimization.optim_progress"}) {
+            CAPTURE(std::string(key));
+            CHECK(differs_after([&](lit::Dict& all) { CHECK(all["loops"].dict()["fit_loop"].dict().erase(key)); }));
+        }
+        CHECK(differs_after([](lit::Dict& all) {
+            for (auto& [index, state] : all["optimizer_states"].as<lit::List>()[0].dict()["state"].dict()) {
+                state.dict()["exp_avg"] = at::zeros_like(state.at("exp_avg").tensor());
+            }
+        }));
+        CHECK(differs_after([](lit::Dict& all) { all["lr_schedulers"].as<lit::List>()[0].dict()["best"] = -1.0; }));
     }
 }

@@ -3,6 +3,7 @@
 
 #include <lit/core/interrupt.hpp>
 #include <lit/core/seed.hpp>
+#include <lit/loops/batch_sizing.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/evaluation_loop.hpp>
@@ -22,11 +23,6 @@
 #include <utility>
 
 namespace lit::detail {
-
-template <class Components>
-inline constexpr bool sizes_batches = false;
-template <class... C>
-inline constexpr bool sizes_batches<ComponentTuple<C...>> = (SizesBatches<component_t<C>> || ...);
 
 /// The epochs of a fit: the order of Lightning's hooks from the sanity check to on_train_end.
 template <class Run>
@@ -50,10 +46,8 @@ class FitLoop {
         if (put_in_order_ && loader_.has_value()) {
             take_back_order(loader_.get());
         }
-        if constexpr (sizes_batches<typename Run::components_type>) {
-            if (own_batch_size_ && loader_.has_value()) {
-                deref(loader_.get()).set_batch_size(*own_batch_size_);
-            }
+        if (loader_.has_value()) {
+            sizing_.give_back(loader_.get());
         }
     }
 
@@ -175,7 +169,7 @@ class FitLoop {
         RunState& state = run_.state();
         FitProgress& progress = state.progress;
         reload_if_due();
-        if (!resumed_inside && size_batches(true)) {
+        if (!resumed_inside && sizing_.apply(run_, loader_.get(), true)) {
             count_batches();
         }
         set_epoch_if(loader_.get(), progress.epoch.current.processed);
@@ -317,7 +311,7 @@ class FitLoop {
                                      .seed = static_cast<std::int64_t>(global_seed().value_or(0))});
             }
         }
-        size_batches(new_epoch);
+        sizing_.apply(run_, loader_.get(), new_epoch);
         last_load_epoch_ = run_.current_epoch();
         count_batches();
         if (max_batches_ && *max_batches_ < options.log_every_n_steps && run_.has_loggers() && !run_.fast_dev_run() &&
@@ -332,32 +326,6 @@ class FitLoop {
         max_batches_ = run_.options().limit_train_batches.of(loader_size(loader_.get()), "limit_train_batches");
         run_.set_num_training_batches(max_batches_);
         epoch_.set_up(max_batches_, validates_);
-    }
-    /// Whether the loader's batches were given another size. An epoch keeps the size that it began with, also where a
-    /// checkpoint goes on in it.
-    bool size_batches([[maybe_unused]] bool new_epoch) {
-        if constexpr (sizes_batches<typename Run::components_type>) {
-            auto& loader = deref(loader_.get());
-            static_assert(
-                requires { loader.set_batch_size(loader.batch_size()); },
-                "lit: a component sets the batch size (DynamicBatchSize), which the training loader cannot: expected a "
-                "lit::DataLoader, or a loader with batch_size() and set_batch_size(n).");
-            std::optional<std::int64_t> size;
-            for_each_component(run_.components(), [&](auto& component) {
-                if constexpr (SizesBatches<std::remove_reference_t<decltype(component)>>) {
-                    if (new_epoch) {
-                        component.choose_batch_size(run_.current_epoch(), run_.global_step());
-                    }
-                    size = component.batch_size();
-                }
-            });
-            if (size && *size != loader.batch_size()) {
-                own_batch_size_ = own_batch_size_.value_or(loader.batch_size());
-                loader.set_batch_size(*size);
-                return true;
-            }
-        }
-        return false;
     }
     /// Before its turn, for a module that asks how long the fit will be.
     void load_early() {
@@ -411,7 +379,7 @@ class FitLoop {
     bool loaded_early_ = false;
     bool in_validation_ = false;
     bool placed_ = false;  ///< the loader's own state says where it goes on
-    std::optional<std::int64_t> own_batch_size_;  ///< the loader's, given back at the end
+    [[no_unique_address]] BatchSizing<Run> sizing_;
     friend class EstimateScope<Run, FitLoop>;
     EstimateScope<Run, FitLoop> estimate_{run_, *this};
 };
