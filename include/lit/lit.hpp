@@ -49,6 +49,7 @@
 #include <lit/metrics/confusion_matrix.hpp>
 #include <lit/metrics/f1_score.hpp>
 #include <lit/metrics/mean.hpp>
+#include <lit/metrics/metric_collection.hpp>
 #include <lit/module/module.hpp>
 #include <lit/optim/adam.hpp>
 #include <lit/optim/adamw.hpp>

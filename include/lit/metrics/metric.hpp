@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/collectives/collective.hpp>
+#include <lit/core/metric_names.hpp>
 #include <lit/core/metric_ref.hpp>
 #include <lit/core/value.hpp>
 
@@ -63,6 +64,10 @@ concept MetricOf = MetricPolicy<M> && requires(M& m, Arguments... arguments) {
     m.update(arguments...);
     { m.forward(arguments...) } -> std::same_as<at::Tensor>;
 };
+
+/// Several metrics, each with a name that was interned: calls `f(id, metric)` for each.
+template <class C>
+concept NamesItsMetrics = requires(C& c) { c.for_each_metric([](MetricId, auto& /*metric*/) {}); };
 
 /// Remembers what its last forward() returned, so that `log(metric)` can publish the batch's value: `batch_value()`,
 /// undefined before the first forward() and after reset().

@@ -168,6 +168,27 @@ class LogCalls : public Base {
             log_at_run_time(name, value, options);
         }
     }
+    /// The same of a map, or any range of names and values.
+    template <class Values>
+        requires requires(const Values& values) {
+            { (*values.begin()).first } -> std::convertible_to<std::string_view>;
+            { (*values.begin()).second } -> std::convertible_to<Number>;
+        }
+    void log_dict(const Values& values, const LogOptions& options = {},
+                  Site<> = {}) {  // lit: log_dict: this hook may not log. Log in a step, or in a batch or epoch hook.
+        for (const auto& [name, value] : values) {
+            log_at_run_time(name, value, options);
+        }
+    }
+    /// Logs each metric of a collection under its whole name, as `log` does one. The collection is a member of the module.
+    template <NamesItsMetrics Collection>
+    void log_dict(Collection& collection, const LogOptions& options = {},
+                  Site<> = {}) {  // lit: log_dict: this hook may not log. Log in a step, or in a batch or epoch hook.
+        collection.for_each_metric([&](MetricId id, auto& metric) {
+            check_at_run_time(MetricNames::name(id), options);
+            log_metric(id, metric, options);
+        });
+    }
 
  private:
     [[nodiscard]] Caller& caller() { return static_cast<Caller&>(*this); }
