@@ -2,9 +2,12 @@
 #include "support/doctest.hpp"
 
 #include <lit/core/error.hpp>
+#include <lit/core/seed.hpp>
+#include <lit/data/batch_generator.hpp>
 #include <lit/data/data_loader.hpp>
 #include <lit/data/mapped_dataset.hpp>
 #include <lit/data/tensor_dataset.hpp>
+#include <lit/loops/batches.hpp>
 
 #include <ATen/Parallel.h>
 
@@ -12,6 +15,7 @@
 #include <filesystem>
 #include <iterator>
 #include <mutex>
+#include <optional>
 #include <ranges>
 #include <set>
 #include <stdexcept>
@@ -306,5 +310,76 @@ TEST_SUITE("data/data_loader") {
         CHECK(loader.batch_size() == 4);
         loader.set_batch_size(2);
         CHECK(loader.size() == 2);
+    }
+
+    TEST_CASE("what a dataset draws for a batch does not depend on workers, on the epochs before, or on seeking") {
+        const auto dataset = lit::mapped(lit::TensorDataset{at::zeros({12, 1}), at::arange(12)}, [](lit::Example batch) {
+            batch.data = batch.data + at::rand(batch.data.sizes(), lit::batch_generator(), batch.data.options());
+            return batch;
+        });
+        const auto epoch = [&](std::int64_t workers, std::int64_t number, std::int64_t first, std::optional<std::int64_t> seed) {
+            torch::manual_seed(5);
+            lit::DataLoader loader{dataset, {.batch_size = 2, .shuffle = true, .num_workers = workers, .seed = seed}};
+            loader.set_epoch(number);
+            loader.seek(first);
+            std::vector<float> drawn;
+            for (const lit::Example& batch : loader) {
+                drawn.push_back(batch.data[0].item<float>());
+            }
+            return drawn;
+        };
+        for (const std::optional<std::int64_t> seed : {std::optional<std::int64_t>(3), std::optional<std::int64_t>()}) {
+            const std::vector<float> all = epoch(0, 1, 0, seed);
+            CHECK(std::set<float>(all.begin(), all.end()).size() == 6);
+            CHECK(epoch(1, 1, 0, seed) == all);
+            CHECK(epoch(4, 1, 0, seed) == all);
+            CHECK(epoch(4, 1, 4, seed) == std::vector<float>(all.begin() + 4, all.end()));
+        }
+        CHECK(epoch(0, 1, 0, 3) != epoch(0, 2, 0, 3));
+    }
+
+    TEST_CASE("an epoch without a seed is walked again from its state, and draws nothing") {
+        const lit::TensorDataset dataset{at::arange(20), at::arange(20)};
+        const auto order = [](auto& loader) {
+            std::vector<std::int64_t> seen;
+            for (const lit::Example& batch : loader) {
+                seen.push_back(batch.data.item<std::int64_t>());
+            }
+            return seen;
+        };
+        torch::manual_seed(9);
+        lit::DataLoader first{dataset, {.shuffle = true}};
+        const std::vector<std::int64_t> whole = order(first);
+        torch::manual_seed(10);
+        lit::DataLoader second{dataset, {.shuffle = true}};
+        second.load_state_dict(first.state_dict());
+        second.seek(15);
+        const at::Tensor before = lit::get_rng_state();
+        CHECK(order(second) == std::vector<std::int64_t>(whole.begin() + 15, whole.end()));
+        CHECK(at::equal(before, lit::get_rng_state()));
+        CHECK(order(second) != whole);
+    }
+
+    TEST_CASE("going on at batch k gathers as little for every k") {
+        struct Counted {
+            std::atomic<std::int64_t>* gathered;
+            [[nodiscard]] static std::int64_t size() { return 2'000'000; }
+            [[nodiscard]] at::Tensor get_batch(lit::Indices indices) const {
+                *gathered += static_cast<std::int64_t>(indices.size());
+                return at::scalar_tensor(indices[0]);
+            }
+        };
+        for (const std::int64_t k : {0, 10, 1000, 1'000'000}) {
+            std::atomic<std::int64_t> gathered = 0;
+            lit::DataLoader loader{Counted{&gathered}, {.batch_size = 1}};
+            std::int64_t seen = -1;
+            lit::detail::for_each_batch(loader, k, std::nullopt, [&](const at::Tensor& batch, std::int64_t index, bool) {
+                CHECK(batch.item<std::int64_t>() == k);
+                seen = index;
+                return false;
+            });
+            CHECK(seen == k);
+            CHECK(gathered == 1);
+        }
     }
 }

@@ -4,6 +4,7 @@
 #include <lit/callbacks/ema_weight_averaging.hpp>
 #include <lit/callbacks/gradient_accumulation.hpp>
 #include <lit/checkpoint/file.hpp>
+#include <lit/data/batch_generator.hpp>
 #include <lit/data/data_loader.hpp>
 #include <lit/data/mapped_dataset.hpp>
 #include <lit/data/tensor_dataset.hpp>
@@ -16,7 +17,7 @@
 #include "support/doctest.hpp"
 
 #include <ATen/ops/arange.h>
-#include <ATen/ops/rand_like.h>
+#include <ATen/ops/rand.h>
 #include <ATen/ops/sin.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/nn/functional/dropout.h>
@@ -72,13 +73,13 @@ struct Learner : lit::Module<Learner> {
 };
 
 auto noisy(lit::Example batch) {
-    batch.data = batch.data + 0.1 * at::rand_like(batch.data);
+    batch.data = batch.data + 0.1 * at::rand(batch.data.sizes(), lit::batch_generator(), batch.data.options());
     return batch;
 }
 at::Tensor inputs(std::int64_t count) { return at::sin(at::arange(count * 4, at::kFloat)).reshape({count, 4}); }
-auto train_loader() {
+auto train_loader(std::int64_t workers = 0) {
     return lit::DataLoader{lit::mapped(lit::TensorDataset{inputs(samples), at::arange(samples) % 3}, noisy),
-                           {.batch_size = 2, .shuffle = true}};
+                           {.batch_size = 2, .shuffle = true, .num_workers = workers}};
 }
 auto val_loader() {
     return lit::DataLoader{lit::TensorDataset{inputs(6), at::arange(6) % 3}, {.batch_size = 2}};
@@ -165,6 +166,7 @@ std::string difference(const std::vector<std::string>& a, const std::vector<std:
 
 TEST_SUITE("loops/exact_resume") {
     TEST_CASE("cut after every batch, in every validation and at every epoch's end, the run ends bit for bit the same") {
+        // The data are augmented with random numbers, and gathered after the cut by 0, 1 or 4 workers in turn.
         const semantics::Folder folder;
         const semantics::Stderr quiet;
         const std::filesystem::path path = folder.path() / "cut.ckpt", end = folder.path() / "end.ckpt";
@@ -198,7 +200,8 @@ TEST_SUITE("loops/exact_resume") {
                 torch::manual_seed(77);
                 Learner module;
                 auto trainer = make_trainer({}, end, &rows);
-                auto train = train_loader();
+                constexpr std::int64_t workers[] = {0, 1, 4};
+                auto train = train_loader(workers[cuts % 3]);
                 auto val = val_loader();
                 trainer.fit(module, train, val, {.ckpt_path = path.string()});
                 CHECK(difference(whole, spelt(end)) == "");

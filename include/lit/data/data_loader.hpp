@@ -142,14 +142,16 @@ class DataLoader {
 
     /// Starts an epoch: the number told by `set_epoch`, or the one after the last.
     [[nodiscard]] iterator begin() {
+        auto [order, seed] = drawn_order();
         auto epoch = std::make_unique<detail::LoaderEpoch<Dataset>>(
-            dataset_, drawn_order(), samples(),
+            dataset_, std::move(order), samples(),
             detail::EpochOptions{.batch_size = options_.batch_size,
                                  .first = std::exchange(first_batch_, 0),
                                  .batches = size(),
                                  .workers = options_.num_workers,
                                  .prefetch = options_.num_workers * options_.prefetch_factor,
-                                 .pin_memory = options_.pin_memory});
+                                 .pin_memory = options_.pin_memory,
+                                 .seed = detail::mixed_seed(seed, static_cast<std::uint64_t>(shard_ ? shard_->rank : 0))});
         ++epoch_;
         epoch->start();
         return iterator{std::move(epoch)};
@@ -261,11 +263,15 @@ class DataLoader {
                  .pad = shard_->pad}};
     }
 
-    /// The same as `order`, with the generator as it was in the epoch that goes on.
-    [[nodiscard]] std::optional<std::vector<std::int64_t>> drawn_order() {
+    /// The order and the seed of the batches' generators; drawn, where they are, with the generator as it was in the epoch
+    /// that goes on.
+    [[nodiscard]] std::pair<std::optional<std::vector<std::int64_t>>, std::uint64_t> drawn_order() {
+        const auto seeded = [this] {
+            return detail::mixed_seed(static_cast<std::uint64_t>(*options_.seed), static_cast<std::uint64_t>(epoch_));
+        };
         if (options_.seed && std::same_as<Sampler, DefaultSampler>) {
             draw_from_ = drawn_from_ = at::Tensor();
-            return order();
+            return {order(), seeded()};
         }
         std::optional<RngIsolation> without_a_trace;
         if (draw_from_.defined()) {
@@ -275,10 +281,8 @@ class DataLoader {
         draw_from_ = at::Tensor();
         drawn_from_ = get_rng_state();
         // Python's iter(DataLoader) draws a base seed for its workers, whether it has some or not.
-        if (!options_.seed) {
-            static_cast<void>(detail::draw_seed());
-        }
-        return order();
+        const std::uint64_t seed = options_.seed ? seeded() : detail::draw_seed();
+        return {order(), seed};
     }
 
     /// The epoch's indices; empty where they are 0, 1, 2, ...

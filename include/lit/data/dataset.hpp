@@ -33,7 +33,8 @@ concept GathersRanges = GathersBatches<D> && requires(const D& dataset, std::int
 ///
 /// size()                 the number of samples.
 /// get_batch(indices)     the batch of these samples, in this order. Const, because the threads of a
-///                        DataLoader call it at the same time: what it writes to must be its own.
+///                        DataLoader call it at the same time: what it writes to must be its own. Random
+///                        numbers come from `lit::batch_generator()`, so that they do not depend on threads.
 /// get_batch(begin, end)  optional: the samples [begin, end), where that is quicker.
 /// Errors                 what it throws reaches the loop that asked for the batch, with its type.
 /// Models                 TensorDataset, Mapped, Subset, Concat, ViewDataset, NoDataset.

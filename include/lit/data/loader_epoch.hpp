@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/core/batch.hpp>
+#include <lit/data/batch_generator.hpp>
 #include <lit/data/dataset.hpp>
 
 #include <ATen/Context.h>
@@ -45,6 +46,7 @@ struct EpochOptions {
     std::int64_t workers;
     std::int64_t prefetch;
     bool pin_memory;
+    std::uint64_t seed;  ///< of the batches' own generators
 };
 
 /// One walk through a dataset: hands out batches first..batches-1 in order, gathered by the caller or by
@@ -121,6 +123,7 @@ class LoaderEpoch {
 
     [[nodiscard]] Batch gather(std::int64_t index) const {
         const at::NoGradGuard no_grad;
+        const BatchGeneratorScope random(mixed_seed(options_.seed, static_cast<std::uint64_t>(index)));
         const std::int64_t begin = index * options_.batch_size;
         const std::int64_t end = std::min(begin + options_.batch_size, samples_);
         Batch batch = order_ ? dataset_.get_batch(Indices(*order_).subspan(

@@ -15,7 +15,7 @@ namespace lit {
 ///
 /// The function gets a whole batch and returns one, of the same type or another. It runs where the batch is
 /// gathered, so in the worker threads of a DataLoader, at the same time in several: it is const and keeps its
-/// hands off shared state.
+/// hands off shared state. One that draws random numbers takes them from `lit::batch_generator()`.
 /// Cost    one call per batch; nothing is erased, the function is part of the type.
 template <DatasetPolicy Dataset, class Function>
     requires std::regular_invocable<const Function&, dataset_batch_t<Dataset>>
