@@ -37,6 +37,8 @@ concept HasPredictLoader = requires(D& data) {
 /// state_dict(), load_state_dict(state), on_before_batch_transfer(batch, ...), on_exception(error),
 /// transfer_batch_to_device(batch, ...), on_after_batch_transfer(batch, ...)
 ///                      as in Lightning.
+/// hparams              optional: a member that is an aggregate, as a module's; stored in checkpoints and given to the
+///                      loggers with the module's.
 /// Models               whatever derives from DataModule<Self>, or has one of the four loaders and is no
 ///                      loader itself.
 template <class D>

@@ -9,6 +9,7 @@
 #include <lit/core/hparams.hpp>
 #include <lit/core/reflection.hpp>
 #include <lit/core/seed.hpp>
+#include <lit/loops/data_hparams.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/open_window.hpp>
 #include <lit/loops/run.hpp>
@@ -101,6 +102,10 @@ class CheckpointConnector {
         if constexpr (reflection::field_count<typename Module::hparams_type> > 0) {
             checkpoint.set(checkpoint_key::hparams_name, "kwargs");
             checkpoint.set(checkpoint_key::hyper_parameters, to_dict(run_.module().hparams));
+        }
+        if constexpr (data_has_hparams<Run>()) {
+            checkpoint.set(checkpoint_key::datamodule_hparams_name, "kwargs");
+            checkpoint.set(checkpoint_key::datamodule_hyper_parameters, to_dict(run_.source().hparams));
         }
         if constexpr (Run::has_datamodule && StatefulData<Source>) {
             if (Dict own = run_.source().state_dict(); !own.empty()) {

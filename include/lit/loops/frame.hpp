@@ -4,10 +4,10 @@
 #include <lit/callbacks/callback.hpp>
 #include <lit/checkpoint/file.hpp>
 #include <lit/core/error.hpp>
-#include <lit/core/hparams.hpp>
 #include <lit/core/interrupt.hpp>
 #include <lit/core/reflection.hpp>
 #include <lit/loops/checkpoint_connector.hpp>
+#include <lit/loops/data_hparams.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/mistakes.hpp>
 #include <lit/loops/run_options.hpp>
@@ -160,11 +160,14 @@ class Frame {
     }
     void log_hyperparams() {
         using Module = typename Run::module_type;
-        if (!run_.options().enable_autolog_hparams || !run_.is_global_zero() || run_.fast_dev_run()) {
+        if (!run_.options().enable_autolog_hparams || !run_.has_loggers()) {
             return;
         }
-        if constexpr (reflection::field_count<typename Module::hparams_type> > 0) {
-            const Dict params = to_dict(run_.module().hparams);
+        if constexpr (reflection::field_count<typename Module::hparams_type> > 0 || data_has_hparams<Run>()) {
+            const Dict params = merged_hparams(run_);  // on every rank: all of them refuse a contradiction
+            if (!run_.is_global_zero() || run_.fast_dev_run()) {
+                return;
+            }
             run_.for_each_logger([&](auto& logger) { logger.log_hyperparams(params); });
         }
         run_.for_each_logger([](auto& logger) { logger.save(); });  // from here on a run that fails leaves its files
