@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Section 7 of docs/lightning.md: what a checkpoint holds, and how a run goes on from it.
 #include <lit/callbacks/gradient_accumulation.hpp>
+#include <lit/callbacks/model_checkpoint.hpp>
 #include <lit/checkpoint/file.hpp>
 #include <lit/checkpoint/load_from_checkpoint.hpp>
 #include <lit/data/data_loader.hpp>
@@ -254,5 +255,29 @@ TEST_SUITE("loops/semantics_resume") {
         CHECK(trainer.fit(module, probe::batches(3), {.ckpt_path = "last"}).global_step == 3);
         CHECK(messages.contains("nothing is loaded"));
         CHECK_THROWS_AS(trainer.fit(module, probe::batches(3), {.ckpt_path = "best"}), lit::ConfigError);
+    }
+
+    TEST_CASE("a damaged last file gives way to the newest whole one beside it, and says so") {
+        const semantics::Folder folder;
+        const auto checkpoints = [&] {
+            return lit::ModelCheckpoint<>{{.dirpath = folder.path().string(), .save_top_k = -1, .save_last = true}};
+        };
+        {
+            Counted module;
+            auto trainer = probe::trainer({.max_epochs = 2}, checkpoints());
+            trainer.fit(module, probe::batches(3), probe::batches(1));
+        }
+        std::filesystem::resize_file(folder.path() / "last.ckpt", 100);
+        Counted again;
+        auto trainer = probe::trainer({.max_epochs = 3}, checkpoints());
+        const semantics::Stderr messages;
+        const lit::FitResult result = trainer.fit(again, probe::batches(3), probe::batches(1), {.ckpt_path = "last"});
+        CHECK(result.global_step == 9);
+        CHECK(messages.contains("last.ckpt"));
+        CHECK(messages.contains("epoch=1-step=6.ckpt"));
+        std::filesystem::resize_file(folder.path() / "epoch=1-step=6.ckpt", 100);
+        Counted other;
+        CHECK_THROWS_AS(trainer.fit(other, probe::batches(3), {.ckpt_path = (folder.path() / "epoch=1-step=6.ckpt").string()}),
+                        lit::CheckpointError);
     }
 }
