@@ -66,6 +66,7 @@
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/default_trainer.hpp>
+#include <lit/trainer/from_environment.hpp>
 #include <lit/trainer/trainer.hpp>
 #include <lit/tuner/attribute.hpp>
 #include <lit/tuner/batch_size_finder.hpp>

@@ -57,8 +57,8 @@ template <class Run>
         }
         if (!contradicting.empty()) {
             throw ConfigError("Trainer: the hyperparameters " + contradicting +
-                              " of the module and of the data module have different values, so the loggers cannot be given "
-                              "both. Name or set them alike, or set enable_autolog_hparams = false.");
+                              " of the module and of the data module have different values, so the loggers cannot be "
+                              "given both. Name or set them alike, or set enable_autolog_hparams = false.");
         }
     }
     return all;
