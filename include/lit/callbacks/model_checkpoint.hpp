@@ -169,8 +169,8 @@ class ModelCheckpoint {
     /// Source  Lightning `ModelCheckpoint.to_yaml`.
     void to_yaml(const std::filesystem::path& file = {}) const {
         if (file.empty() && dirpath().empty()) {
-            throw ConfigError("ModelCheckpoint: to_yaml() was called before the first run, which chooses the folder. Give "
-                              "a `dirpath`, or the file to write to.");
+            throw ConfigError("ModelCheckpoint: to_yaml() was called before the first run, which chooses the folder. "
+                              "Give a `dirpath`, or the file to write to.");
         }
         const std::string text = lit::to_yaml(best_.table());
         AtomicFile target(file.empty() ? dirpath() / "best_k_models.yaml" : file);

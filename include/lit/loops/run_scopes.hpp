@@ -54,8 +54,8 @@ class DeterminismScope {
         }
         if (wanted) {
             if (options.benchmark.value_or(false)) {
-                run.warn("deterministic and benchmark are both on: cuDNN's search may choose another kernel each time. Leave "
-                         "benchmark out.");
+                run.warn("deterministic and benchmark are both on: cuDNN's search may choose another kernel each time. "
+                         "Leave benchmark out.");
             }
             // cuBLAS reads it once, when it is first used; without it torch refuses its matrix products.
             ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 1);

@@ -54,8 +54,8 @@ struct ClosureStep {
     void step() { optimizer.step(closure); }
 };
 
-/// The optimizer's step, in the precision's way and at the rates that the components want: of `steps`, where that is not
-/// the optimizer itself.
+/// The optimizer's step, in the precision's way and at the rates that the components want: of `steps`, where that is
+/// not the optimizer itself.
 template <class Run, class Optimizer, class Steps>
 void update(Run& run, Optimizer& optimizer, Steps& steps) {
     if constexpr (scales_learning_rates<typename Run::components_type>) {
