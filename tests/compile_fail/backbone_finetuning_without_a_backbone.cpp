@@ -55,6 +55,7 @@ int main() {
     std::vector<Batch> batches(10, Batch{at::ones({8, 64}), at::zeros({8}, at::kLong)});
     Finetuned model;
     lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 10},
-                         lit::BackboneFinetuning{{.unfreeze_backbone_at_epoch = 3}}, lit::EarlyStopping<"train_loss">{}};
+                         lit::BackboneFinetuning{{.unfreeze_backbone_at_epoch = 3}},
+                         lit::EarlyStopping<"train_loss">{}};
     trainer.fit(model, batches);
 }

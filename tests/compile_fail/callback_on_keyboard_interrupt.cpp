@@ -2,19 +2,57 @@
 // mistake: `on_keyboard_interrupt` in a callback, removed in Lightning 2
 // lightning: Never called, nothing is said
 // expect: this callback has a member on_keyboard_interrupt, which is no hook. Lightning's name is on_exception
+#include <lit/callbacks/learning_rate_monitor.hpp>
+#include <lit/optim/configuration.hpp>
+#include <lit/optim/sgd.hpp>
+#include <lit/optim/step_lr.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
-#include <exception>
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
 
-struct Watcher {
-    void on_fit_start(auto& trainer, auto& module);
-#ifdef LIT_GOOD
-    void on_exception(auto& trainer, auto& module, const std::exception& error);
-#else
-    void on_keyboard_interrupt(auto& trainer, auto& module);
-#endif
+#include <exception>
+#include <vector>
+
+struct Review {
+    at::Tensor words, label;
 };
 
-int main() { const lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{}, Watcher{}}; }
+struct Sentiment : lit::Module<Sentiment> {
+    torch::nn::Linear hidden = register_module("hidden", torch::nn::Linear(300, 50));
+    torch::nn::Dropout dropout = register_module("dropout", torch::nn::Dropout(0.3));
+    torch::nn::Linear out = register_module("out", torch::nn::Linear(50, 2));
+
+    at::Tensor forward(const at::Tensor& words) { return out(dropout(hidden(words).tanh())); }
+    at::Tensor training_step(const Review& batch) {
+        const at::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.words), batch.label);
+        log<"train_loss">(loss);
+        return loss;
+    }
+    auto configure_optimizers() {
+        return lit::OptimizerConfig{.optimizer = lit::SGD{parameters(), {.lr = 0.1}},
+                                    .lr_scheduler = lit::StepLR{{.step_size = 5}}};
+    }
+};
+
+struct Watcher {
+    void on_fit_start(auto& /*trainer*/, auto& /*module*/) { interrupted = false; }
+#ifdef LIT_GOOD
+    void on_exception(auto& /*trainer*/, auto& /*module*/, const std::exception& /*error*/) { interrupted = true; }
+#else
+    void on_keyboard_interrupt(auto& /*trainer*/, auto& /*module*/) { interrupted = true; }
+#endif
+
+    bool interrupted = false;
+};
+
+int main() {
+    std::vector<Review> reviews(40, Review{at::rand({8, 300}), at::randint(2, {8})});
+    Sentiment model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 15},
+                         Watcher{}, lit::LearningRateMonitor{}};
+    trainer.fit(model, reviews);
+}

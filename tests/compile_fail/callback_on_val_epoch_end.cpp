@@ -2,17 +2,65 @@
 // mistake: `on_val_epoch_end` for `on_validation_epoch_end` in a callback
 // lightning: Never called, nothing is said
 // expect: this callback has a member on_val_epoch_end, which is no hook
+#include <lit/callbacks/early_stopping.hpp>
+#include <lit/optim/adamw.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
-struct Watcher {
-    void on_fit_start(auto& trainer, auto& module);
-#ifdef LIT_GOOD
-    void on_validation_epoch_end(auto& trainer, auto& module);
-#else
-    void on_val_epoch_end(auto& trainer, auto& module);
-#endif
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <vector>
+
+struct HParams {
+    std::int64_t hidden = 64;
+    double lr = 1e-3;
 };
 
-int main() { const lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{}, Watcher{}}; }
+struct Batch {
+    at::Tensor x, y;
+};
+
+struct Digits : lit::Module<Digits, HParams> {
+    torch::nn::Linear in{nullptr}, out{nullptr};
+
+    explicit Digits(HParams given = {}) : Module(given) {
+        in = register_module("in", torch::nn::Linear(784, hparams.hidden));
+        out = register_module("out", torch::nn::Linear(hparams.hidden, 10));
+    }
+    at::Tensor forward(const at::Tensor& x) { return out(in(x.flatten(1)).relu()); }
+    at::Tensor training_step(const Batch& batch) {
+        const at::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.x), batch.y);
+        log<"train_loss">(loss, {.prog_bar = true});
+        return loss;
+    }
+    void validation_step(const Batch& batch) {
+        log<"val_loss">(torch::nn::functional::cross_entropy(forward(batch.x), batch.y));
+    }
+    auto configure_optimizers() { return lit::AdamW{parameters(), {.lr = hparams.lr}}; }
+};
+
+struct Watcher {
+    void on_fit_start(auto& /*trainer*/, auto& /*module*/) { epochs = 0; }
+#ifdef LIT_GOOD
+    void on_validation_epoch_end(auto& trainer, auto& /*module*/) {
+#else
+    void on_val_epoch_end(auto& trainer, auto& /*module*/) {
+#endif
+        std::printf("%d epochs, %lld steps\n", ++epochs, static_cast<long long>(trainer.global_step()));
+    }
+
+    int epochs = 0;
+};
+
+int main() {
+    std::vector<Batch> train(100, Batch{at::rand({32, 28, 28}), at::randint(10, {32})});
+    std::vector<Batch> val(10, Batch{at::rand({32, 28, 28}), at::randint(10, {32})});
+    Digits model({.hidden = 128});
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 5},
+                         lit::EarlyStopping<"val_loss">{}, Watcher{}};
+    trainer.fit(model, train, val);
+}

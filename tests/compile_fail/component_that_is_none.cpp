@@ -3,16 +3,52 @@
 // lightning: Never called, nothing is said
 // expect: lit: a component of this Trainer is none: it has no hook of Lightning's
 // expect: Give it a hook
+#include <lit/callbacks/gradient_clip.hpp>
+#include <lit/optim/adamw.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
-struct Watcher {
-#ifdef LIT_GOOD
-    void on_train_epoch_end(auto& trainer, auto& module);
-#else
-    void on_epoch_ended(auto& trainer, auto& module);
-#endif
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdio>
+#include <vector>
+
+struct AutoEncoder : lit::Module<AutoEncoder> {
+    torch::nn::Sequential encoder{torch::nn::Linear(64, 16), torch::nn::ReLU(), torch::nn::Linear(16, 4)};
+    torch::nn::Linear decoder{4, 64};
+
+    AutoEncoder() {
+        register_module("encoder", encoder);
+        register_module("decoder", decoder);
+    }
+    at::Tensor training_step(const at::Tensor& batch) {
+        const at::Tensor loss = torch::nn::functional::mse_loss(decoder(encoder->forward(batch)), batch);
+        log<"reconstruction">(loss, {.on_epoch = true});
+        return loss;
+    }
+    auto configure_optimizers() { return lit::AdamW{parameters(), {.lr = 2e-3}}; }
 };
 
-int main() { const lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{}, Watcher{}}; }
+struct Watcher {
+#ifdef LIT_GOOD
+    void on_train_epoch_end(auto& trainer, auto& /*module*/) {
+#else
+    void on_epoch_ended(auto& trainer, auto& /*module*/) {
+#endif
+        std::printf("%d epochs, %lld steps\n", ++epochs, static_cast<long long>(trainer.global_step()));
+    }
+
+    int epochs = 0;
+};
+
+int main() {
+    std::vector<at::Tensor> batches(50, at::rand({16, 64}));
+    AutoEncoder model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 10},
+                         Watcher{}, lit::GradientClip{1.0}};
+    trainer.fit(model, batches);
+}

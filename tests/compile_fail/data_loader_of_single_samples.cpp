@@ -2,17 +2,58 @@
 // mistake: A dataset that gives one sample at a time
 // lightning: This is how it is written there
 // expect: lit: DataLoader: this dataset gives one sample at a time, get(index)
+#include <lit/callbacks/gradient_clip.hpp>
 #include <lit/data/data_loader.hpp>
+#include <lit/optim/adamw.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
+
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
 
 #include <cstdint>
+#include <vector>
 
-struct Digits {
-    std::int64_t size() const { return 9; }
-#ifdef LIT_GOOD
-    at::Tensor get_batch(lit::Indices indices) const;
-#else
-    at::Tensor get(std::int64_t index) const;
-#endif
+struct AutoEncoder : lit::Module<AutoEncoder> {
+    torch::nn::Sequential encoder{torch::nn::Linear(64, 16), torch::nn::ReLU(), torch::nn::Linear(16, 4)};
+    torch::nn::Linear decoder{4, 64};
+
+    AutoEncoder() {
+        register_module("encoder", encoder);
+        register_module("decoder", decoder);
+    }
+    at::Tensor training_step(const at::Tensor& batch) {
+        const at::Tensor loss = torch::nn::functional::mse_loss(decoder(encoder->forward(batch)), batch);
+        log<"reconstruction">(loss, {.on_epoch = true});
+        return loss;
+    }
+    auto configure_optimizers() { return lit::AdamW{parameters(), {.lr = 2e-3}}; }
 };
 
-int main() { lit::DataLoader loader{Digits{}, {.batch_size = 3}}; }
+struct Noise {
+    std::int64_t size() const { return samples.size(0); }
+#ifdef LIT_GOOD
+    at::Tensor get_batch(lit::Indices indices) const {
+        std::vector<at::Tensor> rows;
+        for (const auto index : indices) {
+            rows.push_back(samples[static_cast<std::int64_t>(index)]);
+        }
+        return at::stack(rows);
+    }
+#else
+    at::Tensor get(std::int64_t index) const { return samples[index]; }
+#endif
+
+    at::Tensor samples = at::rand({1000, 64});
+};
+
+int main() {
+    lit::DataLoader loader{Noise{}, {.batch_size = 16}};
+    AutoEncoder model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 10},
+                         lit::GradientClip{1.0}};
+    trainer.fit(model, loader);
+}

@@ -2,25 +2,38 @@
 // mistake: The checkpoint's path in the place of the validation loader
 // lightning: Validates on the letters of the path
 // expect: lit: the third argument of fit is a text, expected validation batches
+#include <lit/callbacks/learning_rate_monitor.hpp>
+#include <lit/core/batch.hpp>
+#include <lit/data/data_loader.hpp>
+#include <lit/data/tensor_dataset.hpp>
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
-#include <vector>
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/linear.h>
 
-struct Net : lit::Module<Net> {
-    at::Tensor training_step(const at::Tensor& batch);
-    lit::SGD configure_optimizers();
+struct Regression : lit::Module<Regression> {
+    torch::nn::Linear line = register_module("line", torch::nn::Linear(3, 1));
+    at::Tensor training_step(const lit::Example& batch) {
+        const at::Tensor loss = torch::nn::functional::mse_loss(line(batch.data), batch.target);
+        log<"loss">(loss);
+        return loss;
+    }
+    auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 0.1, .momentum = 0.9}}; }
 };
 
 int main() {
-    Net net;
-    std::vector<at::Tensor> batches;
-    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{}};
+    const at::Tensor x = at::randn({1024, 3});
+    const lit::TensorDataset dataset{x, x.sum(1, true)};
+    lit::DataLoader loader{dataset, {.batch_size = 32, .shuffle = true}};
+    Regression model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 20},
+                         lit::LearningRateMonitor{}};
 #ifdef LIT_GOOD
-    trainer.fit(net, batches, {.ckpt_path = "last.ckpt"});
+    trainer.fit(model, loader, {.ckpt_path = "last.ckpt"});
 #else
-    trainer.fit(net, batches, "last.ckpt");
+    trainer.fit(model, loader, "last.ckpt");
 #endif
 }

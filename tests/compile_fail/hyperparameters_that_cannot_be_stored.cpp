@@ -3,18 +3,56 @@
 // lightning: Pickled; the checkpoint may not load elsewhere
 // expect: lit: these hyperparameters cannot be stored in a checkpoint
 // expect: Keep anything else in the module itself
-#include <lit/module/module.hpp>
+#include <lit/callbacks/early_stopping.hpp>
+#include <lit/optim/adamw.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
 
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 struct HParams {
-    double lr = 0.1;
+    std::int64_t hidden = 64;
+    double lr = 1e-3;
 #ifndef LIT_GOOD
-    std::map<std::string, double> weights;
+    std::map<std::string, double> weights{};
 #endif
 };
 
-struct Net : lit::Module<Net, HParams> {};
+struct Batch {
+    at::Tensor x, y;
+};
 
-int main() { Net net; }
+struct Digits : lit::Module<Digits, HParams> {
+    torch::nn::Linear in{nullptr}, out{nullptr};
+
+    explicit Digits(HParams given = {}) : Module(given) {
+        in = register_module("in", torch::nn::Linear(784, hparams.hidden));
+        out = register_module("out", torch::nn::Linear(hparams.hidden, 10));
+    }
+    at::Tensor forward(const at::Tensor& x) { return out(in(x.flatten(1)).relu()); }
+    at::Tensor training_step(const Batch& batch) {
+        const at::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.x), batch.y);
+        log<"train_loss">(loss, {.prog_bar = true});
+        return loss;
+    }
+    void validation_step(const Batch& batch) {
+        log<"val_loss">(torch::nn::functional::cross_entropy(forward(batch.x), batch.y));
+    }
+    auto configure_optimizers() { return lit::AdamW{parameters(), {.lr = hparams.lr}}; }
+};
+
+int main() {
+    std::vector<Batch> train(100, Batch{at::rand({32, 28, 28}), at::randint(10, {32})});
+    std::vector<Batch> val(10, Batch{at::rand({32, 28, 28}), at::randint(10, {32})});
+    Digits model({.hidden = 128});
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 5},
+                         lit::EarlyStopping<"val_loss">{{.patience = 3}}};
+    trainer.fit(model, train, val);
+}

@@ -3,12 +3,54 @@
 // lightning: Taken for `setup`, the first argument: TypeError when fit begins
 // expect: lit: LambdaCallback takes closures under the names of hooks
 #include <lit/callbacks/lambda_callback.hpp>
+#include <lit/callbacks/learning_rate_monitor.hpp>
+#include <lit/optim/configuration.hpp>
+#include <lit/optim/sgd.hpp>
+#include <lit/optim/step_lr.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
+
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+struct Review {
+    at::Tensor words, label;
+};
+
+struct Sentiment : lit::Module<Sentiment> {
+    torch::nn::Linear hidden = register_module("hidden", torch::nn::Linear(300, 50));
+    torch::nn::Dropout dropout = register_module("dropout", torch::nn::Dropout(0.3));
+    torch::nn::Linear out = register_module("out", torch::nn::Linear(50, 2));
+
+    at::Tensor forward(const at::Tensor& words) { return out(dropout(hidden(words).tanh())); }
+    at::Tensor training_step(const Review& batch) {
+        const at::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.words), batch.label);
+        log<"train_loss">(loss);
+        return loss;
+    }
+    auto configure_optimizers() {
+        return lit::OptimizerConfig{.optimizer = lit::SGD{parameters(), {.lr = 0.1}},
+                                    .lr_scheduler = lit::StepLR{{.step_size = 5}}};
+    }
+};
 
 int main() {
+    std::vector<Review> reviews(40, Review{at::rand({8, 300}), at::randint(2, {8})});
+    Sentiment model;
+    lit::LambdaCallback callback{
 #ifdef LIT_GOOD
-    lit::LambdaCallback callback{lit::hook<"on_train_start">([] {})};
+        lit::hook<"on_fit_start">([](auto& /*trainer*/, auto& /*module*/) { std::puts("fit begins"); })
 #else
-    lit::LambdaCallback callback{[] {}};
+        [](auto& /*trainer*/, auto& /*module*/) { std::puts("fit begins"); }
 #endif
-    static_cast<void>(callback);
+    };
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 15},
+                         lit::LearningRateMonitor{}, std::move(callback)};
+    trainer.fit(model, reviews);
 }

@@ -2,12 +2,44 @@
 // variant of: lambda_callback_with_an_unknown_hook
 // expect: lit: callbacks have no hook of this name
 #include <lit/callbacks/lambda_callback.hpp>
+#include <lit/callbacks/learning_rate_monitor.hpp>
+#include <lit/core/batch.hpp>
+#include <lit/data/data_loader.hpp>
+#include <lit/data/tensor_dataset.hpp>
+#include <lit/optim/sgd.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
+
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdio>
+#include <utility>
+
+struct Regression : lit::Module<Regression> {
+    torch::nn::Linear line = register_module("line", torch::nn::Linear(3, 1));
+    at::Tensor training_step(const lit::Example& batch) {
+        const at::Tensor loss = torch::nn::functional::mse_loss(line(batch.data), batch.target);
+        log<"loss">(loss);
+        return loss;
+    }
+    auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 0.1, .momentum = 0.9}}; }
+};
 
 int main() {
+    const at::Tensor x = at::randn({1024, 3});
+    const lit::TensorDataset dataset{x, x.sum(1, true)};
+    lit::DataLoader loader{dataset, {.batch_size = 32, .shuffle = true}};
+    Regression model;
+    lit::LambdaCallback callback{
 #ifdef LIT_GOOD
-    lit::LambdaCallback callback{lit::hook<"on_train_start">([](auto& /*trainer*/, auto& /*module*/) {})};
+        lit::hook<"on_train_batch_start">([](auto& /*trainer*/, auto& /*module*/) { std::puts("a batch begins"); })
 #else
-    lit::LambdaCallback callback{lit::hook<"training_step">([](auto& /*trainer*/, auto& /*module*/) {})};
+        lit::hook<"training_step">([](auto& /*trainer*/, auto& /*module*/) { std::puts("a batch begins"); })
 #endif
-    static_cast<void>(callback);
+    };
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 20},
+                         lit::LearningRateMonitor{}, std::move(callback)};
+    trainer.fit(model, loader);
 }

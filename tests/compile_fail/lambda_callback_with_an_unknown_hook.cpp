@@ -2,13 +2,49 @@
 // mistake: A misspelt hook for LambdaCallback
 // lightning: TypeError when the callback is built
 // expect: lit: callbacks have no hook of this name
+#include <lit/callbacks/gradient_clip.hpp>
 #include <lit/callbacks/lambda_callback.hpp>
+#include <lit/optim/adamw.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
+
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+struct AutoEncoder : lit::Module<AutoEncoder> {
+    torch::nn::Sequential encoder{torch::nn::Linear(64, 16), torch::nn::ReLU(), torch::nn::Linear(16, 4)};
+    torch::nn::Linear decoder{4, 64};
+
+    AutoEncoder() {
+        register_module("encoder", encoder);
+        register_module("decoder", decoder);
+    }
+    at::Tensor training_step(const at::Tensor& batch) {
+        const at::Tensor loss = torch::nn::functional::mse_loss(decoder(encoder->forward(batch)), batch);
+        log<"reconstruction">(loss, {.on_epoch = true});
+        return loss;
+    }
+    auto configure_optimizers() { return lit::AdamW{parameters(), {.lr = 2e-3}}; }
+};
 
 int main() {
+    std::vector<at::Tensor> batches(50, at::rand({16, 64}));
+    AutoEncoder model;
+    lit::LambdaCallback callback{
 #ifdef LIT_GOOD
-    lit::LambdaCallback callback{lit::hook<"on_train_start">([](auto& /*trainer*/, auto& /*module*/) {})};
+        lit::hook<"on_train_start">([](auto& /*trainer*/, auto& /*module*/) { std::puts("training begins"); })
 #else
-    lit::LambdaCallback callback{lit::hook<"on_train_strat">([](auto& /*trainer*/, auto& /*module*/) {})};
+        lit::hook<"on_train_strat">([](auto& /*trainer*/, auto& /*module*/) { std::puts("training begins"); })
 #endif
-    static_cast<void>(callback);
+    };
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 10},
+                         lit::GradientClip{1.0}, std::move(callback)};
+    trainer.fit(model, batches);
 }

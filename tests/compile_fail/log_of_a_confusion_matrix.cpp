@@ -2,23 +2,52 @@
 // mistake: log of a metric that computes a table
 // lightning: ValueError when a logger is given it
 // expect: lit: log: this metric computes a table, and only one number can be logged
+#include <lit/callbacks/learning_rate_monitor.hpp>
 #include <lit/metrics/confusion_matrix.hpp>
-#include <lit/metrics/mean.hpp>
-#include <lit/module/module.hpp>
+#include <lit/optim/configuration.hpp>
+#include <lit/optim/sgd.hpp>
+#include <lit/optim/step_lr.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
 
-struct Net : lit::Module<Net> {
-    lit::MeanMetric mean;
-    lit::ConfusionMatrix table{{.num_classes = 2}};
-    void training_step() {
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
+
+#include <vector>
+
+struct Review {
+    at::Tensor words, label;
+};
+
+struct Sentiment : lit::Module<Sentiment> {
+    torch::nn::Linear hidden = register_module("hidden", torch::nn::Linear(300, 50));
+    torch::nn::Dropout dropout = register_module("dropout", torch::nn::Dropout(0.3));
+    torch::nn::Linear out = register_module("out", torch::nn::Linear(50, 2));
+    lit::ConfusionMatrix confusion{{.num_classes = 2}};
+
+    at::Tensor forward(const at::Tensor& words) { return out(dropout(hidden(words).tanh())); }
+    at::Tensor training_step(const Review& batch) {
+        const at::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.words), batch.label);
+        confusion.update(forward(batch.words).argmax(1), batch.label);
 #ifdef LIT_GOOD
-        table.update(at::Tensor(), at::Tensor());
+        log<"train_loss">(loss);
 #else
-        log<"x">(table);
+        log<"confusion">(confusion);
 #endif
+        return loss;
+    }
+    auto configure_optimizers() {
+        return lit::OptimizerConfig{.optimizer = lit::SGD{parameters(), {.lr = 0.1}},
+                                    .lr_scheduler = lit::StepLR{{.step_size = 5}}};
     }
 };
 
 int main() {
-    Net net;
-    net.training_step();
+    std::vector<Review> reviews(40, Review{at::rand({8, 300}), at::randint(2, {8})});
+    Sentiment model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 15},
+                         lit::LearningRateMonitor{}};
+    trainer.fit(model, reviews);
 }

@@ -2,23 +2,42 @@
 // mistake: `reduce_fx` for a metric object
 // lightning: Not looked at, nothing is said
 // expect: lit: log: a metric object reduces by itself. Leave reduce_fx out.
-#include <lit/metrics/confusion_matrix.hpp>
+#include <lit/callbacks/learning_rate_monitor.hpp>
+#include <lit/core/batch.hpp>
+#include <lit/data/data_loader.hpp>
+#include <lit/data/tensor_dataset.hpp>
 #include <lit/metrics/mean.hpp>
-#include <lit/module/module.hpp>
+#include <lit/optim/sgd.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
 
-struct Net : lit::Module<Net> {
-    lit::MeanMetric mean;
-    lit::ConfusionMatrix table{{.num_classes = 2}};
-    void training_step() {
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/linear.h>
+
+struct Regression : lit::Module<Regression> {
+    torch::nn::Linear line = register_module("line", torch::nn::Linear(3, 1));
+    lit::MeanMetric mean_loss;
+
+    at::Tensor training_step(const lit::Example& batch) {
+        const at::Tensor loss = torch::nn::functional::mse_loss(line(batch.data), batch.target);
+        mean_loss.update(loss);
 #ifdef LIT_GOOD
-        log<"x", lit::LogOptions{.on_epoch = true}>(mean);
+        log<"loss", lit::LogOptions{.on_epoch = true}>(mean_loss);
 #else
-        log<"x", lit::LogOptions{.on_epoch = true, .reduce_fx = lit::Reduce::maximum}>(mean);
+        log<"loss", lit::LogOptions{.on_epoch = true, .reduce_fx = lit::Reduce::maximum}>(mean_loss);
 #endif
+        return loss;
     }
+    auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 0.1, .momentum = 0.9}}; }
 };
 
 int main() {
-    Net net;
-    net.training_step();
+    const at::Tensor x = at::randn({1024, 3});
+    const lit::TensorDataset dataset{x, x.sum(1, true)};
+    lit::DataLoader loader{dataset, {.batch_size = 32, .shuffle = true}};
+    Regression model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 20},
+                         lit::LearningRateMonitor{}};
+    trainer.fit(model, loader);
 }

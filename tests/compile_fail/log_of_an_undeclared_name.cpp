@@ -2,20 +2,56 @@
 // mistake: log under a misspelt name
 // lightning: Logged under that name; a monitor of the right one fails later
 // expect: lit: log: this name is not in the module's Logs
-#include <lit/module/module.hpp>
+#include <lit/callbacks/early_stopping.hpp>
+#include <lit/optim/adamw.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
 
-struct Net : lit::Module<Net> {
-    using Logs = lit::Logs<"train_loss">;
-    void training_step() {
-#ifdef LIT_GOOD
-        log<"train_loss">(1.0);
-#else
-        log<"trian_loss">(1.0);
-#endif
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
+#include <vector>
+
+struct HParams {
+    std::int64_t hidden = 64;
+    double lr = 1e-3;
+};
+
+struct Batch {
+    at::Tensor x, y;
+};
+
+struct Digits : lit::Module<Digits, HParams> {
+    using Logs = lit::Logs<"train_loss", "val_loss">;
+    torch::nn::Linear in{nullptr}, out{nullptr};
+
+    explicit Digits(HParams given = {}) : Module(given) {
+        in = register_module("in", torch::nn::Linear(784, hparams.hidden));
+        out = register_module("out", torch::nn::Linear(hparams.hidden, 10));
     }
+    at::Tensor forward(const at::Tensor& x) { return out(in(x.flatten(1)).relu()); }
+    at::Tensor training_step(const Batch& batch) {
+        const at::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.x), batch.y);
+#ifdef LIT_GOOD
+        log<"train_loss">(loss);
+#else
+        log<"trian_loss">(loss);
+#endif
+        return loss;
+    }
+    void validation_step(const Batch& batch) {
+        log<"val_loss">(torch::nn::functional::cross_entropy(forward(batch.x), batch.y));
+    }
+    auto configure_optimizers() { return lit::AdamW{parameters(), {.lr = hparams.lr}}; }
 };
 
 int main() {
-    Net net;
-    net.training_step();
+    std::vector<Batch> train(100, Batch{at::rand({32, 28, 28}), at::randint(10, {32})});
+    std::vector<Batch> val(10, Batch{at::rand({32, 28, 28}), at::randint(10, {32})});
+    Digits model({.hidden = 128});
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 5},
+                         lit::EarlyStopping<"val_loss">{{.patience = 3}}};
+    trainer.fit(model, train, val);
 }

@@ -2,23 +2,55 @@
 // mistake: `sync_dist` together with `rank_zero_only`
 // lightning: Not synchronised, nothing is said
 // expect: lit: log: sync_dist needs every rank
-#include <lit/metrics/confusion_matrix.hpp>
-#include <lit/metrics/mean.hpp>
-#include <lit/module/module.hpp>
+#include <lit/callbacks/early_stopping.hpp>
+#include <lit/optim/adamw.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
 
-struct Net : lit::Module<Net> {
-    lit::MeanMetric mean;
-    lit::ConfusionMatrix table{{.num_classes = 2}};
-    void training_step() {
-#ifdef LIT_GOOD
-        log<"x", lit::LogOptions{.rank_zero_only = true}>(1.0);
-#else
-        log<"x", lit::LogOptions{.sync_dist = true, .rank_zero_only = true}>(1.0);
-#endif
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
+#include <vector>
+
+struct HParams {
+    std::int64_t hidden = 64;
+    double lr = 1e-3;
+};
+
+struct Batch {
+    at::Tensor x, y;
+};
+
+struct Digits : lit::Module<Digits, HParams> {
+    torch::nn::Linear in{nullptr}, out{nullptr};
+
+    explicit Digits(HParams given = {}) : Module(given) {
+        in = register_module("in", torch::nn::Linear(784, hparams.hidden));
+        out = register_module("out", torch::nn::Linear(hparams.hidden, 10));
     }
+    at::Tensor forward(const at::Tensor& x) { return out(in(x.flatten(1)).relu()); }
+    at::Tensor training_step(const Batch& batch) {
+        const at::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.x), batch.y);
+#ifdef LIT_GOOD
+        log<"train_loss", lit::LogOptions{.rank_zero_only = true}>(loss);
+#else
+        log<"train_loss", lit::LogOptions{.sync_dist = true, .rank_zero_only = true}>(loss);
+#endif
+        return loss;
+    }
+    void validation_step(const Batch& batch) {
+        log<"val_loss">(torch::nn::functional::cross_entropy(forward(batch.x), batch.y));
+    }
+    auto configure_optimizers() { return lit::AdamW{parameters(), {.lr = hparams.lr}}; }
 };
 
 int main() {
-    Net net;
-    net.training_step();
+    std::vector<Batch> train(100, Batch{at::rand({32, 28, 28}), at::randint(10, {32})});
+    std::vector<Batch> val(10, Batch{at::rand({32, 28, 28}), at::randint(10, {32})});
+    Digits model({.hidden = 128});
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 5},
+                         lit::EarlyStopping<"val_loss">{{.patience = 3}}};
+    trainer.fit(model, train, val);
 }

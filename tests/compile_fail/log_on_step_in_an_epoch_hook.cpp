@@ -2,17 +2,52 @@
 // mistake: `on_step` in a hook of the epoch
 // lightning: MisconfigurationException when the hook is called
 // expect: only on_epoch
-#include <lit/module/module.hpp>
+#include <lit/callbacks/learning_rate_monitor.hpp>
+#include <lit/optim/configuration.hpp>
+#include <lit/optim/sgd.hpp>
+#include <lit/optim/step_lr.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
 
-struct Net : lit::Module<Net> {
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
+
+#include <vector>
+
+struct Review {
+    at::Tensor words, label;
+};
+
+struct Sentiment : lit::Module<Sentiment> {
+    torch::nn::Linear hidden = register_module("hidden", torch::nn::Linear(300, 50));
+    torch::nn::Dropout dropout = register_module("dropout", torch::nn::Dropout(0.3));
+    torch::nn::Linear out = register_module("out", torch::nn::Linear(50, 2));
+
+    at::Tensor forward(const at::Tensor& words) { return out(dropout(hidden(words).tanh())); }
+    at::Tensor training_step(const Review& batch) {
+        const at::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.words), batch.label);
+        log<"train_loss">(loss);
+        return loss;
+    }
+    void on_train_epoch_end() {
 #ifdef LIT_GOOD
-    void on_train_epoch_end() { log<"epochs", lit::LogOptions{.prog_bar = true}>(1.0); }
+        log<"weight", lit::LogOptions{.prog_bar = true}>(out->weight.norm());
 #else
-    void on_train_epoch_end() { log<"epochs", lit::LogOptions{.on_step = true}>(1.0); }
+        log<"weight", lit::LogOptions{.on_step = true}>(out->weight.norm());
 #endif
+    }
+    auto configure_optimizers() {
+        return lit::OptimizerConfig{.optimizer = lit::SGD{parameters(), {.lr = 0.1}},
+                                    .lr_scheduler = lit::StepLR{{.step_size = 5}}};
+    }
 };
 
 int main() {
-    Net net;
-    net.on_train_epoch_end();
+    std::vector<Review> reviews(40, Review{at::rand({8, 300}), at::randint(2, {8})});
+    Sentiment model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 15},
+                         lit::LearningRateMonitor{}};
+    trainer.fit(model, reviews);
 }

@@ -2,23 +2,43 @@
 // mistake: `on_step=False, on_epoch=False`
 // lightning: MisconfigurationException at the first call
 // expect: lit: log: on_step = false and on_epoch = false: nobody would see the value
-#include <lit/metrics/confusion_matrix.hpp>
-#include <lit/metrics/mean.hpp>
-#include <lit/module/module.hpp>
+#include <lit/callbacks/gradient_clip.hpp>
+#include <lit/optim/adamw.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
 
-struct Net : lit::Module<Net> {
-    lit::MeanMetric mean;
-    lit::ConfusionMatrix table{{.num_classes = 2}};
-    void training_step() {
-#ifdef LIT_GOOD
-        log<"x", lit::LogOptions{.on_step = false, .on_epoch = true}>(1.0);
-#else
-        log<"x", lit::LogOptions{.on_step = false, .on_epoch = false}>(1.0);
-#endif
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+
+#include <vector>
+
+struct AutoEncoder : lit::Module<AutoEncoder> {
+    torch::nn::Sequential encoder{torch::nn::Linear(64, 16), torch::nn::ReLU(), torch::nn::Linear(16, 4)};
+    torch::nn::Linear decoder{4, 64};
+
+    AutoEncoder() {
+        register_module("encoder", encoder);
+        register_module("decoder", decoder);
     }
+    at::Tensor training_step(const at::Tensor& batch) {
+        const at::Tensor loss = torch::nn::functional::mse_loss(decoder(encoder->forward(batch)), batch);
+#ifdef LIT_GOOD
+        log<"reconstruction", lit::LogOptions{.on_step = false, .on_epoch = true}>(loss);
+#else
+        log<"reconstruction", lit::LogOptions{.on_step = false, .on_epoch = false}>(loss);
+#endif
+        return loss;
+    }
+    auto configure_optimizers() { return lit::AdamW{parameters(), {.lr = 2e-3}}; }
 };
 
 int main() {
-    Net net;
-    net.training_step();
+    std::vector<at::Tensor> batches(50, at::rand({16, 64}));
+    AutoEncoder model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 10},
+                         lit::GradientClip{1.0}};
+    trainer.fit(model, batches);
 }

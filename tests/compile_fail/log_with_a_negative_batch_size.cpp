@@ -2,23 +2,49 @@
 // mistake: A negative `batch_size`
 // lightning: A wrong mean, nothing is said
 // expect: lit: log: batch_size is negative
-#include <lit/metrics/confusion_matrix.hpp>
-#include <lit/metrics/mean.hpp>
-#include <lit/module/module.hpp>
+#include <lit/callbacks/learning_rate_monitor.hpp>
+#include <lit/optim/configuration.hpp>
+#include <lit/optim/sgd.hpp>
+#include <lit/optim/step_lr.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
 
-struct Net : lit::Module<Net> {
-    lit::MeanMetric mean;
-    lit::ConfusionMatrix table{{.num_classes = 2}};
-    void training_step() {
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
+
+#include <vector>
+
+struct Review {
+    at::Tensor words, label;
+};
+
+struct Sentiment : lit::Module<Sentiment> {
+    torch::nn::Linear hidden = register_module("hidden", torch::nn::Linear(300, 50));
+    torch::nn::Dropout dropout = register_module("dropout", torch::nn::Dropout(0.3));
+    torch::nn::Linear out = register_module("out", torch::nn::Linear(50, 2));
+
+    at::Tensor forward(const at::Tensor& words) { return out(dropout(hidden(words).tanh())); }
+    at::Tensor training_step(const Review& batch) {
+        const at::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.words), batch.label);
 #ifdef LIT_GOOD
-        log<"x", lit::LogOptions{.batch_size = 8}>(1.0);
+        log<"train_loss", lit::LogOptions{.batch_size = 8}>(loss);
 #else
-        log<"x", lit::LogOptions{.batch_size = -8}>(1.0);
+        log<"train_loss", lit::LogOptions{.batch_size = -8}>(loss);
 #endif
+        return loss;
+    }
+    auto configure_optimizers() {
+        return lit::OptimizerConfig{.optimizer = lit::SGD{parameters(), {.lr = 0.1}},
+                                    .lr_scheduler = lit::StepLR{{.step_size = 5}}};
     }
 };
 
 int main() {
-    Net net;
-    net.training_step();
+    std::vector<Review> reviews(40, Review{at::rand({8, 300}), at::randint(2, {8})});
+    Sentiment model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 15},
+                         lit::LearningRateMonitor{}};
+    trainer.fit(model, reviews);
 }

@@ -24,7 +24,8 @@ struct Printer : lit::BasePredictionWriter<Printer> {
     void write_on_batch_end(auto& /*trainer*/, auto& /*module*/, const at::Tensor& prediction,
                             const std::vector<std::int64_t>& indices) {
 #else
-    void write_on_batch_end(auto& /*trainer*/, auto& /*module*/, const at::Tensor& prediction, const at::Tensor& batch) {
+    void write_on_batch_end(auto& /*trainer*/, auto& /*module*/, const at::Tensor& prediction,
+                            const at::Tensor& batch) {
         const std::vector<std::int64_t> indices(static_cast<std::size_t>(batch.size(0)));
 #endif
         std::printf("%zu samples: %s\n", indices.size(), prediction.toString().c_str());

@@ -32,7 +32,8 @@ int main() {
 #ifdef LIT_GOOD
                          lit::DynamicBatchSize{{.at_epoch = {{10, 64}, {20, 128}}}},
 #else
-                         lit::DynamicBatchSize{{.at_epoch = {{10, 64}}}}, lit::DynamicBatchSize{{.at_epoch = {{20, 128}}}},
+                         lit::DynamicBatchSize{{.at_epoch = {{10, 64}}}},
+                         lit::DynamicBatchSize{{.at_epoch = {{20, 128}}}},
 #endif
                          lit::LearningRateMonitor{}};
     trainer.fit(model, lit::DataLoader{data, {.batch_size = 32, .shuffle = true}});
