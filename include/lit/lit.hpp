@@ -24,6 +24,7 @@
 #include <lit/callbacks/on_exception_checkpoint.hpp>
 #include <lit/callbacks/prediction_writer.hpp>
 #include <lit/callbacks/progress_bar.hpp>
+#include <lit/callbacks/spike_detection.hpp>
 #include <lit/callbacks/stochastic_weight_averaging.hpp>
 #include <lit/callbacks/stop_file.hpp>
 #include <lit/callbacks/throughput_monitor.hpp>
