@@ -11,11 +11,12 @@
 
 namespace {
 
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
 /// Variables that are gone again behind it.
 class Environment {
  public:
-    explicit Environment(std::vector<std::pair<std::string, std::string>> variables)
-        : variables_(std::move(variables)) {
+    explicit Environment(Variables variables) : variables_(std::move(variables)) {
         for (const auto& [name, value] : variables_) {
             ::setenv(name.c_str(), value.c_str(), 1);
         }
@@ -29,14 +30,14 @@ class Environment {
     }
 
  private:
-    std::vector<std::pair<std::string, std::string>> variables_;
+    Variables variables_;
 };
 
 }  // namespace
 
 TEST_SUITE("trainer/from_environment") {
     TEST_CASE("every kind of option can come from its variable, written as in Python") {
-        const Environment environment({{"PL_TRAINER_MAX_EPOCHS", "5"},
+        const Environment environment(Variables{{"PL_TRAINER_MAX_EPOCHS", "5"},
                                        {"PL_TRAINER_MAX_STEPS", "-1"},
                                        {"PL_TRAINER_FAST_DEV_RUN", "True"},
                                        {"PL_TRAINER_MAX_TIME", "00:12:00:00"},
@@ -69,23 +70,23 @@ TEST_SUITE("trainer/from_environment") {
 
     TEST_CASE("None takes a value away, and an interval may be a time") {
         const Environment environment(
-            {{"PL_TRAINER_CHECK_VAL_EVERY_N_EPOCH", "None"}, {"PL_TRAINER_VAL_CHECK_INTERVAL", "00:00:01:00"}});
+            Variables{{"PL_TRAINER_CHECK_VAL_EVERY_N_EPOCH", "None"}, {"PL_TRAINER_VAL_CHECK_INTERVAL", "00:00:01:00"}});
         const lit::TrainerOptions options = lit::from_environment();
         CHECK_FALSE(options.check_val_every_n_epoch.has_value());
         CHECK(options.val_check_interval->time() == std::chrono::milliseconds(60000));
     }
 
     TEST_CASE("a text that is no value is refused with its variable") {
-        for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
+        for (const auto& [name, value] : Variables{
                  {"PL_TRAINER_MAX_EPOCHS", "many"},
                  {"PL_TRAINER_LIMIT_TEST_BATCHES", "all"},
                  {"PL_TRAINER_BENCHMARK", "perhaps"}}) {
             CAPTURE(name);
-            const Environment environment({{name, value}});
+            const Environment environment(Variables{{name, value}});
             CHECK_THROWS_WITH_AS(static_cast<void>(lit::from_environment()), doctest::Contains(name.c_str()),
                                  lit::ConfigError);
         }
-        const Environment environment({{"PL_TRAINER_MAX_STEPS", "-7"}});
+        const Environment environment(Variables{{"PL_TRAINER_MAX_STEPS", "-7"}});
         CHECK_THROWS_WITH_AS(static_cast<void>(lit::from_environment()), doctest::Contains("max_steps = -7"),
                              lit::ConfigError);
     }

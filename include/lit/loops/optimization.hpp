@@ -118,7 +118,8 @@ class Optimization {
         constexpr bool by_closure = StepsByClosure<std::remove_reference_t<decltype(optimizer)>>;
         std::optional<output_t<Returned>> output;
         const bool gradients = !skips_backward(run_.components());
-        [[maybe_unused]] std::conditional_t<by_closure, at::Tensor, std::nullptr_t> shown{};  // what an optimizer that steps by a closure is told of the loss
+        // What an optimizer that steps by a closure is told of the loss.
+        [[maybe_unused]] std::conditional_t<by_closure, at::Tensor, std::nullptr_t> shown{};
         const auto closure = [&] {
             Returned returned = step(batch, batch_idx, !accumulate && gradients);
             at::Tensor loss = loss_of(returned);
@@ -284,8 +285,8 @@ class Optimization {
     }
     static at::Tensor loss_for_closure(const at::Tensor& loss, std::int64_t window) {
         if (!loss.defined()) {
-            throw ConfigError("training_step returned no loss, but the optimizer steps by a closure (LBFGS) and needs one "
-                              "each time. Return the loss, or leave the batch out in the loader.");
+            throw ConfigError("training_step returned no loss, but the optimizer steps by a closure (LBFGS) and needs "
+                              "one each time. Return the loss, or leave the batch out in the loader.");
         }
         return window == 1 ? loss.detach() : loss.detach() / static_cast<double>(window);
     }
