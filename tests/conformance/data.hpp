@@ -51,12 +51,24 @@ using Loader = lit::DataLoader<lit::TensorDataset>;
     return all;
 }
 
+/// Where Lightning asks for the training loader after its first epoch it makes an iterator that nobody uses, which takes
+/// a number from the global generator. lit makes none, so that whoever wants Lightning's order takes that number.
+inline void draw_as_an_unused_iterator(const Json& data, std::int64_t epoch) {
+    if (epoch > 0 && data.contains("shuffle") && !data["shuffle"].is_null()) {
+        torch::empty({}, torch::kLong).random_();
+    }
+}
+
 /// A module that brings its own loaders.
 template <bool Automatic>
 struct NetWithLoaders : NetBase<NetWithLoaders<Automatic>, Automatic> {
     using NetBase<NetWithLoaders, Automatic>::NetBase;
 
-    Loader train_dataloader() { return this->enter("train_dataloader"), loader(data(), "train"); }
+    Loader train_dataloader() {
+        this->enter("train_dataloader");
+        draw_as_an_unused_iterator(data(), this->current_epoch());
+        return loader(data(), "train");
+    }
     std::vector<Loader> val_dataloader() {
         if (!val_loaders(data()).empty()) {
             this->enter("val_dataloader");
@@ -79,7 +91,11 @@ struct DataBase : lit::DataModule<Self> {
     void setup(lit::Stage stage) { note_stage("setup", stage); }
     void teardown(lit::Stage stage) { note_stage("teardown", stage); }
     void on_exception(const std::exception&) { note("on_exception"); }
-    Loader train_dataloader() { return note("train_dataloader"), loader(data(), "train"); }
+    Loader train_dataloader() {
+        note("train_dataloader");
+        draw_as_an_unused_iterator(data(), place().epoch);
+        return loader(data(), "train");
+    }
     std::vector<Loader> val_dataloader() {
         if (!val_loaders(data()).empty()) {
             note("val_dataloader");

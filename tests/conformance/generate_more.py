@@ -194,10 +194,29 @@ def runs(rng, s):
 
 
 def shuffled(rng, s):
-    # Where Lightning asks for a loader again it makes an iterator more, which draws a number that nobody uses.
     if s["run"].count("fit") == len([act for act in s["run"] if act == "fit" or not isinstance(act, str)]) == 1 and (
             "reload_dataloaders_every_n_epochs" not in s["trainer"]):
         s["data"]["shuffle"] = rng.randint(0, 99)
+
+
+def reshuffled(rng, s):
+    """An order of its own for every epoch, also where the loader is asked for again and in a second fit."""
+    if resumes(s) or "fast_dev_run" in s["trainer"] or s["trainer"].get("overfit_batches"):
+        return
+    if any(f["action"] == "stop" for f in s["module"]["faults"]):  # an epoch without a batch: see SCENARIO.md
+        return
+    s["data"]["shuffle"] = rng.randint(0, 99)
+    s["data"]["train"] = rng.randint(2, 6)
+    s["trainer"]["max_epochs"] = rng.randint(2, 4)
+    if rng.random() < 0.6:
+        s["trainer"]["reload_dataloaders_every_n_epochs"] = rng.choice([1, 1, 2])
+        if s.get("loaders", "given") == "given":
+            s["loaders"] = rng.choice(["module", "datamodule"])
+            s["data"].setdefault("transfer", False)
+            s["data"]["val"] = s["data"]["val"] or [rng.randint(1, 3)]
+    if rng.random() < 0.6:
+        s["run"] = ["fit", *(["validate"] if s["data"]["val"] and rng.random() < 0.3 else []), {
+            "do": "fit", "trainer": {"max_epochs": s["trainer"]["max_epochs"] + rng.randint(1, 2)}}]
 
 
 def faults(rng, s):
@@ -338,6 +357,9 @@ def generate(rng, name, only=None):
     for feature, probability in FEATURES:
         if rng.random() < probability or feature.__name__ == only:
             feature(rng, s)
+    own = random.Random(name)  # a later feature, which leaves the draws of the others as they were
+    if own.random() < 0.1 or only == "reshuffled":
+        reshuffled(own, s)
     return s
 
 
@@ -346,7 +368,7 @@ def main():
     p.add_argument("dir")
     p.add_argument("--seed", type=int, required=True)
     p.add_argument("--count", type=int, default=100)
-    p.add_argument("--only", help="have this feature in every scenario: " + ", ".join(f.__name__ for f, _ in FEATURES))
+    p.add_argument("--only", help="have this feature in every scenario: " + ", ".join(f.__name__ for f, _ in [*FEATURES, (reshuffled, 0.1)]))
     a = p.parse_args()
     os.makedirs(a.dir, exist_ok=True)
     rng = random.Random(a.seed)

@@ -217,9 +217,20 @@ def defaults():
                 "log": [LOSS, VAL, SEEN, {"hook": "test_step", "name": "x", "value": "acc"}], **more})
 
 
+def by_hand_with_transfers():
+    """Manual optimization with a data module that brings batches to the device itself."""
+    for optimizers in (1, 2):
+        for module in ({}, {"scheduler": {"kind": "step", "step_size": 1, "gamma": 0.5, "by_hand_every": 2}}, {"faults": [
+                {"who": "datamodule", "hook": "transfer_batch_to_device", "action": "raise", "epoch": 1}]}):
+            yield scenario(f"by-hand-transfers-{optimizers}-{next(iter(module), 'plain')}", run=["fit", "validate", "test", "predict"],
+                           loaders="datamodule", data={"transfer": True, "test": 2, "predict": 2}, observe_modes=True,
+                           log=[LOSS, VAL, {"hook": "test_step", "name": "x", "value": "acc"}],
+                           module={"automatic_optimization": False, "optimizers": optimizers, **module})
+
+
 def main():
     os.makedirs(sys.argv[1], exist_ok=True)
-    for s in [*everything_goes_wrong(), *everything_goes_wrong_in_every_stage(), *corners(), *defaults()]:
+    for s in [*everything_goes_wrong(), *everything_goes_wrong_in_every_stage(), *corners(), *defaults(), *by_hand_with_transfers()]:
         with open(os.path.join(sys.argv[1], s["name"] + ".scenario.json"), "w") as f:
             json.dump(s, f, indent=1)
 

@@ -100,7 +100,8 @@ class Fields {
             }
         }
     }
-    std::ranges::sort(files);
+    // The writers of a process are numbered.
+    std::ranges::sort(files, {}, [](const auto& path) { return std::stoll(path.extension().string().substr(1)); });
     std::vector<Json> scalars;
     for (const auto& path : files) {
         std::ifstream file(path, std::ios::binary);

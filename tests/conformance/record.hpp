@@ -36,6 +36,7 @@ struct GivenData {
     explicit GivenData(Recording& recording, auto& /*net*/) : r(recording) {}
     void serve(auto& /*net*/) {}
     auto fit(auto& trainer, auto& net, const lit::RunOptions& options = {}) {
+        draw_as_an_unused_iterator(data(), trainer.current_epoch());
         auto train = loader(data(), "train");
         auto val = val_loaders(data());
         return trainer.fit(net, train, val, options);

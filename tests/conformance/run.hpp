@@ -14,6 +14,7 @@ using Json = nlohmann::json;
 [[nodiscard]] Json run_manual(const Json& scenario, const std::filesystem::path& root);
 [[nodiscard]] Json run_manual_own_loaders(const Json& scenario, const std::filesystem::path& root);
 [[nodiscard]] Json run_manual_data_module(const Json& scenario, const std::filesystem::path& root);
+[[nodiscard]] Json run_manual_transferring(const Json& scenario, const std::filesystem::path& root);
 [[nodiscard]] Json run_own_loaders(const Json& scenario, const std::filesystem::path& root);
 [[nodiscard]] Json run_data_module(const Json& scenario, const std::filesystem::path& root);
 [[nodiscard]] Json run_defaults(const Json& scenario, const std::filesystem::path& root);

@@ -28,7 +28,7 @@ Json run(const Json& scenario, const fs::path& root) {
     }
     if (!scenario.value("module", Json::object()).value("automatic_optimization", true)) {
         if (loaders == "datamodule" && scenario["data"].value("transfer", false)) {
-            throw std::invalid_argument("scenario: by hand, a data module has no transfer hooks");
+            return conformance::run_manual_transferring(scenario, root);
         }
         return loaders == "datamodule" ? conformance::run_manual_data_module(scenario, root)
                : loaders == "module"   ? conformance::run_manual_own_loaders(scenario, root)
