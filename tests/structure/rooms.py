@@ -50,7 +50,7 @@ CONTRACT = {
     "module": {"module.hpp"},
     "precision": {"precision.hpp"},
     "strategies": {"strategy.hpp"},
-    "checkpoint": {"file.hpp", "module_state.hpp", "schema.hpp"},
+    "checkpoint": {"file.hpp", "module_state.hpp", "newest_whole.hpp", "schema.hpp"},
     "callbacks": {"callback.hpp"},
     "fabric": {"fabric.hpp"},
     "vision": {"vision.hpp"},
