@@ -2,25 +2,39 @@
 // mistake: A reference to an optimizer that the module holds
 // lightning: Python has references only
 // expect: lit: configure_optimizers() must return by value
+#include <lit/callbacks/learning_rate_monitor.hpp>
+#include <lit/core/batch.hpp>
+#include <lit/data/data_loader.hpp>
+#include <lit/data/tensor_dataset.hpp>
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
-#include <vector>
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/linear.h>
 
-struct Net : lit::Module<Net> {
-    at::Tensor training_step(const at::Tensor& batch);
+struct Regression : lit::Module<Regression> {
+    torch::nn::Linear line = register_module("line", torch::nn::Linear(3, 1));
+    at::Tensor training_step(const lit::Example& batch) {
+        const at::Tensor loss = torch::nn::functional::mse_loss(line(batch.data), batch.target);
+        log<"loss">(loss);
+        return loss;
+    }
 #ifdef LIT_GOOD
-    lit::SGD configure_optimizers();
+    lit::SGD configure_optimizers() { return lit::SGD{parameters(), {.lr = 0.1}}; }
 #else
-    lit::SGD& configure_optimizers();
+    lit::SGD& configure_optimizers() { return optimizer; }
+    lit::SGD optimizer{line->parameters(), {.lr = 0.1}};
 #endif
 };
 
 int main() {
-    Net net;
-    std::vector<at::Tensor> batches;
-    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{}};
-    trainer.fit(net, batches);
+    const at::Tensor x = at::randn({1024, 3});
+    const lit::TensorDataset dataset{x, x.sum(1, true)};
+    lit::DataLoader loader{dataset, {.batch_size = 32, .shuffle = true}};
+    Regression model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 20},
+                         lit::LearningRateMonitor{}};
+    trainer.fit(model, loader);
 }

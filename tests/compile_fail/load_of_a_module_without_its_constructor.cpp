@@ -2,19 +2,62 @@
 // mistake: load_from_checkpoint of a module that cannot be built from its hyperparameters
 // lightning: TypeError when the checkpoint is loaded
 // expect: lit: load_from_checkpoint builds the module from its hyperparameters
+#include <lit/callbacks/early_stopping.hpp>
 #include <lit/checkpoint/load_from_checkpoint.hpp>
-#include <lit/module/module.hpp>
+#include <lit/optim/adamw.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
+
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
+#include <vector>
 
 struct HParams {
-    double lr = 0.1;
+    std::int64_t hidden = 64;
+    double lr = 1e-3;
 };
 
-struct Net : lit::Module<Net, HParams> {
+struct Batch {
+    at::Tensor x, y;
+};
+
+struct Digits : lit::Module<Digits, HParams> {
+    torch::nn::Linear in{nullptr}, out{nullptr};
+
 #ifdef LIT_GOOD
-    explicit Net(HParams given) : Module(given) {}
+    explicit Digits(HParams given) : Module(given) {
 #else
-    explicit Net(const char* name);
+    explicit Digits(std::int64_t hidden) : Module({.hidden = hidden}) {
 #endif
+        in = register_module("in", torch::nn::Linear(784, hparams.hidden));
+        out = register_module("out", torch::nn::Linear(hparams.hidden, 10));
+    }
+    at::Tensor forward(const at::Tensor& x) { return out(in(x.flatten(1)).relu()); }
+    at::Tensor training_step(const Batch& batch) {
+        const at::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.x), batch.y);
+        log<"train_loss">(loss, {.prog_bar = true});
+        return loss;
+    }
+    void validation_step(const Batch& batch) {
+        log<"val_loss">(torch::nn::functional::cross_entropy(forward(batch.x), batch.y));
+    }
+    auto configure_optimizers() { return lit::AdamW{parameters(), {.lr = hparams.lr}}; }
 };
 
-int main() { static_cast<void>(lit::load_from_checkpoint<Net>("best.ckpt")); }
+int main() {
+    std::vector<Batch> train(100, Batch{at::rand({32, 28, 28}), at::randint(10, {32})});
+    std::vector<Batch> val(10, Batch{at::rand({32, 28, 28}), at::randint(10, {32})});
+#ifdef LIT_GOOD
+    Digits model({.hidden = 128});
+#else
+    Digits model(128);
+#endif
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 5},
+                         lit::EarlyStopping<"val_loss">{{.patience = 3}}};
+    trainer.fit(model, train, val);
+    Digits again = lit::load_from_checkpoint<Digits>("checkpoints/last.ckpt");
+    trainer.validate(again, val);
+}

@@ -2,23 +2,55 @@
 // mistake: test_step takes another batch than the loader yields
 // lightning: AttributeError or TypeError at the first batch
 // expect: this module has a member test_step that cannot be called as test_step(batch, batch_idx, dataloader_idx)
+#include <lit/callbacks/learning_rate_monitor.hpp>
+#include <lit/optim/configuration.hpp>
+#include <lit/optim/sgd.hpp>
+#include <lit/optim/step_lr.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
+
 #include <vector>
 
-struct Net : lit::Module<Net> {
+struct Review {
+    at::Tensor words, label;
+};
+
+struct Sentiment : lit::Module<Sentiment> {
+    torch::nn::Linear hidden = register_module("hidden", torch::nn::Linear(300, 50));
+    torch::nn::Dropout dropout = register_module("dropout", torch::nn::Dropout(0.3));
+    torch::nn::Linear out = register_module("out", torch::nn::Linear(50, 2));
+
+    at::Tensor forward(const at::Tensor& words) { return out(dropout(hidden(words).tanh())); }
+    at::Tensor training_step(const Review& batch) {
+        const at::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.words), batch.label);
+        log<"train_loss">(loss);
+        return loss;
+    }
 #ifdef LIT_GOOD
-    void test_step(const at::Tensor& batch);
+    void test_step(const Review& batch) {
+        const auto& [words, label] = batch;
 #else
-    void test_step(const std::vector<at::Tensor>& batch);
+    void test_step(const std::vector<at::Tensor>& batch) {
+        const at::Tensor &words = batch.at(0), &label = batch.at(1);
 #endif
+        log<"test_acc">(forward(words).argmax(1).eq(label).to(at::kFloat).mean());
+    }
+    auto configure_optimizers() {
+        return lit::OptimizerConfig{.optimizer = lit::SGD{parameters(), {.lr = 0.1}},
+                                    .lr_scheduler = lit::StepLR{{.step_size = 5}}};
+    }
 };
 
 int main() {
-    Net net;
-    std::vector<at::Tensor> batches;
-    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{}};
-    trainer.test(net, batches);
+    std::vector<Review> reviews(40, Review{at::rand({8, 300}), at::randint(2, {8})});
+    Sentiment model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 15},
+                         lit::LearningRateMonitor{}};
+    trainer.fit(model, reviews);
+    trainer.test(model, reviews);
 }

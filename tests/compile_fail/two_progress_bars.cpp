@@ -2,24 +2,63 @@
 // mistake: Two progress bars
 // lightning: MisconfigurationException when the trainer is built
 // expect: lit: two progress bars would write over each other. Keep one
+#include <lit/callbacks/learning_rate_monitor.hpp>
+#include <lit/optim/configuration.hpp>
+#include <lit/optim/sgd.hpp>
+#include <lit/optim/step_lr.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
-struct Bar {
-    using Role = lit::role::progress_bar;
-    void on_train_batch_end(auto& trainer, auto& module);
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdio>
+#include <vector>
+
+struct Review {
+    at::Tensor words, label;
 };
 
+struct Sentiment : lit::Module<Sentiment> {
+    torch::nn::Linear hidden = register_module("hidden", torch::nn::Linear(300, 50));
+    torch::nn::Dropout dropout = register_module("dropout", torch::nn::Dropout(0.3));
+    torch::nn::Linear out = register_module("out", torch::nn::Linear(50, 2));
+
+    at::Tensor forward(const at::Tensor& words) { return out(dropout(hidden(words).tanh())); }
+    at::Tensor training_step(const Review& batch) {
+        const at::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.words), batch.label);
+        log<"train_loss">(loss);
+        return loss;
+    }
+    auto configure_optimizers() {
+        return lit::OptimizerConfig{.optimizer = lit::SGD{parameters(), {.lr = 0.1}},
+                                    .lr_scheduler = lit::StepLR{{.step_size = 5}}};
+    }
+};
+
+struct Bar {
+    using Role = lit::role::progress_bar;
+    void on_train_batch_end(auto& trainer, auto& /*module*/) {
+        std::printf("\rstep %lld", static_cast<long long>(trainer.global_step()));
+    }
+};
 struct OtherBar {
     using Role = lit::role::progress_bar;
-    void on_train_batch_end(auto& trainer, auto& module);
+    void on_train_batch_end(auto& trainer, auto& /*module*/) {
+        std::printf("%lld steps\n", static_cast<long long>(trainer.global_step()));
+    }
 };
 
 int main() {
+    std::vector<Review> reviews(40, Review{at::rand({8, 300}), at::randint(2, {8})});
+    Sentiment model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 15},
 #ifdef LIT_GOOD
-    const lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{}, Bar{}};
+                         Bar{}, lit::LearningRateMonitor{}};
 #else
-    const lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{}, Bar{}, OtherBar{}};
+                         Bar{}, lit::LearningRateMonitor{}, OtherBar{}};
 #endif
+    trainer.fit(model, reviews);
 }

@@ -2,21 +2,51 @@
 // mistake: validate without a validation_step
 // lightning: MisconfigurationException when the run begins
 // expect: lit: validate needs a validation_step. Write void validation_step(const Batch& batch)
+#include <lit/callbacks/learning_rate_monitor.hpp>
+#include <lit/optim/configuration.hpp>
+#include <lit/optim/sgd.hpp>
+#include <lit/optim/step_lr.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
+
 #include <vector>
 
-struct Net : lit::Module<Net> {
+struct Review {
+    at::Tensor words, label;
+};
+
+struct Sentiment : lit::Module<Sentiment> {
+    torch::nn::Linear hidden = register_module("hidden", torch::nn::Linear(300, 50));
+    torch::nn::Dropout dropout = register_module("dropout", torch::nn::Dropout(0.3));
+    torch::nn::Linear out = register_module("out", torch::nn::Linear(50, 2));
+
+    at::Tensor forward(const at::Tensor& words) { return out(dropout(hidden(words).tanh())); }
+    at::Tensor training_step(const Review& batch) {
+        const at::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.words), batch.label);
+        log<"train_loss">(loss);
+        return loss;
+    }
 #ifdef LIT_GOOD
-    void validation_step(const at::Tensor& batch);
+    void validation_step(const Review& batch) {
+        log<"val_acc">(forward(batch.words).argmax(1).eq(batch.label).to(at::kFloat).mean());
+    }
 #endif
+    auto configure_optimizers() {
+        return lit::OptimizerConfig{.optimizer = lit::SGD{parameters(), {.lr = 0.1}},
+                                    .lr_scheduler = lit::StepLR{{.step_size = 5}}};
+    }
 };
 
 int main() {
-    Net net;
-    std::vector<at::Tensor> batches;
-    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{}};
-    trainer.validate(net, batches);
+    std::vector<Review> reviews(40, Review{at::rand({8, 300}), at::randint(2, {8})});
+    Sentiment model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 15},
+                         lit::LearningRateMonitor{}};
+    trainer.fit(model, reviews);
+    trainer.validate(model, reviews);
 }

@@ -2,23 +2,46 @@
 // mistake: validation_step takes another batch than the loader yields
 // lightning: AttributeError or TypeError at the first batch
 // expect: this module has a member validation_step that cannot be called as validation_step(batch, batch_idx, dataloader_idx)
+#include <lit/callbacks/learning_rate_monitor.hpp>
+#include <lit/core/batch.hpp>
+#include <lit/data/data_loader.hpp>
+#include <lit/data/tensor_dataset.hpp>
+#include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/linear.h>
+
 #include <vector>
 
-struct Net : lit::Module<Net> {
+struct Regression : lit::Module<Regression> {
+    torch::nn::Linear line = register_module("line", torch::nn::Linear(3, 1));
+    at::Tensor training_step(const lit::Example& batch) {
+        const at::Tensor loss = torch::nn::functional::mse_loss(line(batch.data), batch.target);
+        log<"loss">(loss);
+        return loss;
+    }
 #ifdef LIT_GOOD
-    void validation_step(const at::Tensor& batch);
+    void validation_step(const lit::Example& batch) {
+        const auto& [x, y] = batch;
 #else
-    void validation_step(const std::vector<at::Tensor>& batch);
+    void validation_step(const std::vector<at::Tensor>& batch) {
+        const at::Tensor &x = batch.at(0), &y = batch.at(1);
 #endif
+        log<"val_loss">(torch::nn::functional::mse_loss(line(x), y));
+    }
+    auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 0.1, .momentum = 0.9}}; }
 };
 
 int main() {
-    Net net;
-    std::vector<at::Tensor> batches;
-    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{}};
-    trainer.validate(net, batches);
+    const at::Tensor x = at::randn({1024, 3});
+    const lit::TensorDataset dataset{x, x.sum(1, true)};
+    lit::DataLoader loader{dataset, {.batch_size = 32, .shuffle = true}};
+    Regression model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 20},
+                         lit::LearningRateMonitor{}};
+    trainer.fit(model, loader);
+    trainer.validate(model, loader);
 }
