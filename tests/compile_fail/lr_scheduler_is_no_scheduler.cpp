@@ -2,49 +2,20 @@
 // mistake: An lr_scheduler that is none
 // lightning: AttributeError when fit begins
 // expect: lit: this lr_scheduler is no scheduler. Expected initialize(optimizer)
-#include <lit/callbacks/learning_rate_monitor.hpp>
 #include <lit/optim/configuration.hpp>
 #include <lit/optim/linear_lr.hpp>
 #include <lit/optim/sgd.hpp>
-#include <lit/precision/fp32.hpp>
-#include <lit/strategies/single_device.hpp>
-#include <lit/trainer/trainer.hpp>
 
-#include <torch/nn/functional/loss.h>
-#include <torch/nn/modules/dropout.h>
-#include <torch/nn/modules/linear.h>
-
+#include <utility>
 #include <vector>
 
-struct Review {
-    at::Tensor words, label;
-};
-
-struct Sentiment : lit::Module<Sentiment> {
-    torch::nn::Linear hidden = register_module("hidden", torch::nn::Linear(300, 50));
-    torch::nn::Dropout dropout = register_module("dropout", torch::nn::Dropout(0.3));
-    torch::nn::Linear out = register_module("out", torch::nn::Linear(50, 2));
-
-    at::Tensor forward(const at::Tensor& words) { return out(dropout(hidden(words).tanh())); }
-    at::Tensor training_step(const Review& batch) {
-        const at::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.words), batch.label);
-        log<"train_loss">(loss);
-        return loss;
-    }
-    auto configure_optimizers() {
-        return lit::OptimizerConfig{.optimizer = lit::SGD{parameters(), {.lr = 0.1}},
-#ifdef LIT_GOOD
-                                    .lr_scheduler = lit::LinearLR{}};
-#else
-                                    .lr_scheduler = 0.1};
-#endif
-    }
-};
-
 int main() {
-    std::vector<Review> reviews(40, Review{at::rand({8, 300}), at::randint(2, {8})});
-    Sentiment model;
-    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 15},
-                         lit::LearningRateMonitor{}};
-    trainer.fit(model, reviews);
+    lit::SGD optimizer{std::vector<at::Tensor>{}, {}};
+#ifdef LIT_GOOD
+    auto configured = lit::detail::configure(
+        lit::OptimizerConfig{.optimizer = std::move(optimizer), .lr_scheduler = lit::LinearLR{}});
+#else
+    auto configured =
+        lit::detail::configure(lit::OptimizerConfig{.optimizer = std::move(optimizer), .lr_scheduler = 0.1});
+#endif
 }
