@@ -48,6 +48,7 @@ struct Validation {
     using batch_start = hooks::on_validation_batch_start;
     using batch_end = hooks::on_validation_batch_end;
     static constexpr std::string_view limit_name = "limit_val_batches";
+    static constexpr Stage stage = Stage::validate;
 };
 struct Testing {
     using request = TestRequest;
@@ -61,6 +62,7 @@ struct Testing {
     using batch_start = hooks::on_test_batch_start;
     using batch_end = hooks::on_test_batch_end;
     static constexpr std::string_view limit_name = "limit_test_batches";
+    static constexpr Stage stage = Stage::test;
 };
 
 /// What the batch's end hooks see of a step that returned nothing.

@@ -189,7 +189,7 @@ class Trainer {
             if constexpr (!mistake.made()) {
                 using Batch = const detail::batch_of<ThisRun, detail::TrainRequest>;
                 static_cast<void>(&detail::use_training_step<ThisRun, Module, Batch>);
-                (static_cast<void>(&detail::UsedHooks<ThisRun, detail::component_t<Components>>::use), ...);
+                (static_cast<void>(&detail::UsedHooks<ThisRun, detail::component_t<Components>, Stage::fit>::use), ...);
                 ThisRun run(parts, module, source, begin(parts, Stage::fit));
                 parts.state.automatic_optimization = automatic_optimization<Module>;
                 try {
@@ -228,7 +228,7 @@ class Trainer {
             constexpr detail::Mistake mistake = detail::check_evaluation<ThisRun, Kind>();
             detail::report<mistake>();
             if constexpr (!mistake.made()) {
-                (static_cast<void>(&detail::UsedHooks<ThisRun, detail::component_t<Components>>::use), ...);
+                (static_cast<void>(&detail::UsedHooks<ThisRun, detail::component_t<Components>, Kind::stage>::use), ...);
                 ThisRun run(parts, module, source, begin(parts, stage));
                 const bool testing = stage == Stage::test;
                 RunState& state = parts.state;
@@ -262,7 +262,7 @@ class Trainer {
             constexpr detail::Mistake mistake = detail::check_predict<ThisRun>();
             detail::report<mistake>();
             if constexpr (!mistake.made()) {
-                (static_cast<void>(&detail::UsedHooks<ThisRun, detail::component_t<Components>>::use), ...);
+                (static_cast<void>(&detail::UsedHooks<ThisRun, detail::component_t<Components>, Stage::predict>::use), ...);
                 ThisRun run(parts, module, source, begin(parts, Stage::predict));
                 detail::PredictionLoop<ThisRun> loop(run);
                 typename detail::PredictionsOf<ThisRun>::type predictions;
