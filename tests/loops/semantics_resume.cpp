@@ -260,7 +260,7 @@ TEST_SUITE("loops/semantics_resume") {
     TEST_CASE("a damaged last file gives way to the newest whole one beside it, and says so") {
         const semantics::Folder folder;
         const auto checkpoints = [&] {
-            return lit::ModelCheckpoint<>{{.dirpath = folder.path().string(), .save_top_k = -1, .save_last = true}};
+            return lit::ModelCheckpoint<>{{.dirpath = folder.path().string(), .save_last = true, .save_top_k = -1}};
         };
         {
             Counted module;
