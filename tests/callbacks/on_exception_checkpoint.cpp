@@ -160,7 +160,7 @@ TEST_SUITE("callbacks/on_exception_checkpoint") {
         // The callback before it throws while it is told of the exception.
         auto trainer = scripted::trainer({.max_epochs = 2}, Breaks{}, ThrowsWhenTold{}, keeper);
         Script module;
-        CHECK_THROWS_WITH(trainer.fit(module, scripted::batches(4)), "broken");
+        CHECK_THROWS_WITH(trainer.fit(module, scripted::batches(4)), "told");
         REQUIRE(folder.files() == Names{"on_exception.ckpt"});
 
         auto early = scripted::trainer({.max_epochs = 2}, BreaksInSetup{}, keeper);

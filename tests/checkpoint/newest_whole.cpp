@@ -42,19 +42,24 @@ TEST_SUITE("checkpoint/newest_whole") {
         const fs::path oldest = save(folder, "a.ckpt", 1, 30), middle = save(folder, "b.ckpt", 2, 20),
                        newer = save(folder, "c.ckpt", 3, 10), last = save(folder, "last.ckpt", 4, 0);
         save(folder, "d.other", 5, 1);
+        const fs::path unfit = save(folder, "unfit.ckpt", 7, 2);
         std::vector<std::string> told;
         const auto load = [&] {
             told.clear();
-            auto [path, value] = lit::load_newest_whole_checkpoint(last, [&](const std::string& text) { told.push_back(text); });
+            auto [path, value] = lit::load_newest_whole_checkpoint(
+                last, [&](const std::string& text) { told.push_back(text); },
+                [](const lit::Value& file) { return file.at("number").to_int() != 7; });
             return std::pair{path, value.at("number").to_int()};
         };
         CHECK(load() == std::pair{last, std::int64_t{4}});
         CHECK(told.empty());
         damage(last);
         CHECK(load() == std::pair{newer, std::int64_t{3}});
-        REQUIRE(told.size() == 2);
+        REQUIRE(told.size() == 3);
         CHECK(told[0].find("last.ckpt") != std::string::npos);
-        CHECK(told[1].find("c.ckpt") != std::string::npos);
+        CHECK(told[1].find("unfit.ckpt") != std::string::npos);
+        CHECK(told[2].find("c.ckpt") != std::string::npos);
+        fs::remove(unfit);
         damage(newer);
         fs::resize_file(middle, fs::file_size(middle) - 9);
         CHECK(load() == std::pair{oldest, std::int64_t{1}});

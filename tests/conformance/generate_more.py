@@ -219,6 +219,26 @@ def reshuffled(rng, s):
             "do": "fit", "trainer": {"max_epochs": s["trainer"]["max_epochs"] + rng.randint(1, 2)}}]
 
 
+def defaults(rng, s):
+    """What a trainer adds by itself, in its order, beside a logger and a checkpoint callback that are given or switched off."""
+    if resumes(s) or manual(s) or s.get("loaders", "given") != "given":
+        return
+    s["callbacks"] = {key: c for key, c in s["callbacks"].items() if key in ("early_stopping", "lr_monitor")}
+    s.pop("loggers", None)
+    s.pop("logger", None)
+    s["trainer"].pop("max_time", None)  # for which Lightning adds a Timer, and lit nothing
+    s["defaults"] = {}
+    if rng.random() < 0.5:
+        s["defaults"]["logger"] = rng.choice(["csv", False])
+    if rng.random() < 0.5:
+        c = rng.choice([False, {"save_top_k": 1}, {"save_last": True}, {"save_top_k": -1}, {"every_n_epochs": 2}, {"every_n_train_steps": 2}])
+        if c is not False and rng.random() < 0.4:
+            s["module"]["log"].append({"hook": "on_train_epoch_end", "name": "seen", "value": rng.choice(["epoch", "wave"])})
+            c = {**c, "monitor": "seen", "mode": rng.choice(["min", "max"]), "save_top_k": rng.choice([1, 2])}
+        s["defaults"]["checkpoint"] = c
+    s["observe_order"] = True
+
+
 def faults(rng, s):
     """An exception, an interruption, SIGTERM or a wish to stop in any hook of anyone."""
     if resumes(s):
@@ -350,6 +370,8 @@ FEATURES = [(loaders, 0.45), (several_loaders, 0.3), (max_time, 0.08), (minimum,
             (modes, 0.25), (runs, 0.25), (shuffled, 0.15), (clocks, 0.08),
             (schedules, 0.12), (averages, 0.15), (files, 0.25), (swa, 0.15), (order, 0.25),
             (by_hand, 0.06), (metrics, 0.2), (faults, 0.3)]
+# Each with a generator of its own, which leaves the draws of the others as they were.
+LATER_FEATURES = [(reshuffled, 0.1), (defaults, 0.08)]
 
 
 def generate(rng, name, only=None):
@@ -357,9 +379,10 @@ def generate(rng, name, only=None):
     for feature, probability in FEATURES:
         if rng.random() < probability or feature.__name__ == only:
             feature(rng, s)
-    own = random.Random(name)  # a later feature, which leaves the draws of the others as they were
-    if own.random() < 0.1 or only == "reshuffled":
-        reshuffled(own, s)
+    for feature, probability in LATER_FEATURES:
+        own = random.Random(name if feature is reshuffled else f"{name} {feature.__name__}")
+        if own.random() < probability or feature.__name__ == only:
+            feature(own, s)
     return s
 
 
@@ -368,7 +391,7 @@ def main():
     p.add_argument("dir")
     p.add_argument("--seed", type=int, required=True)
     p.add_argument("--count", type=int, default=100)
-    p.add_argument("--only", help="have this feature in every scenario: " + ", ".join(f.__name__ for f, _ in [*FEATURES, (reshuffled, 0.1)]))
+    p.add_argument("--only", help="have this feature in every scenario: " + ", ".join(f.__name__ for f, _ in [*FEATURES, *LATER_FEATURES]))
     a = p.parse_args()
     os.makedirs(a.dir, exist_ok=True)
     rng = random.Random(a.seed)

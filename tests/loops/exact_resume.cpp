@@ -25,7 +25,9 @@
 #include <torch/nn/modules/linear.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <iterator>
 #include <sstream>
@@ -58,6 +60,7 @@ struct Learner : lit::Module<Learner> {
         const at::Tensor out = forward(batch.data);
         accuracy.update(out, batch.target);
         log<"acc">(accuracy, {.on_step = false, .on_epoch = true});
+        log<"train_acc">(accuracy, {.on_step = false, .on_epoch = true});
         const at::Tensor loss = F::cross_entropy(out, batch.target);
         log<"loss">(loss, {.on_step = true, .on_epoch = true});
         return loss;
@@ -104,15 +107,39 @@ struct Cut {
     void on_validation_end(auto& trainer, auto&) { at(trainer, lit::Hook::on_validation_end); }
     void on_train_epoch_end(auto& trainer, auto&) { at(trainer, lit::Hook::on_train_epoch_end); }
 };
+/// Is terminated after a batch, or breaks off while a resumed run checks; saves when it is told.
+struct BreaksOff {
+    std::filesystem::path path;
+    std::int64_t batch = -1;
+    bool sanity = false;
+    std::int64_t seen = 0;
+
+    void on_sanity_check_start(auto&, auto&) const {
+        if (sanity) {
+            throw std::runtime_error("cut");
+        }
+    }
+    void on_train_batch_end(auto&, auto&) {
+        if (seen++ == batch) {
+            std::raise(SIGTERM);
+        }
+    }
+    void on_exception(auto& trainer, auto&, const std::exception&) const {
+        if (!path.empty()) {
+            trainer.save_checkpoint(path);
+        }
+    }
+};
 struct SavesAtEnd {
     std::filesystem::path path;
     void on_train_end(auto& trainer, auto&) const { trainer.save_checkpoint(path); }
 };
 
-auto make_trainer(Cut cut, const std::filesystem::path& end, std::vector<probe::Rows::Row>* rows) {
+auto make_trainer(Cut cut, const std::filesystem::path& end, std::vector<probe::Rows::Row>* rows, BreaksOff breaks = {}) {
     return probe::trainer({.max_epochs = epochs, .val_check_interval = 5, .log_every_n_steps = 1}, std::move(cut),
                           lit::GradientAccumulation{3}, lit::EMAWeightAveraging{{.decay = 0.9}},
-                          lit::EarlyStopping<"val">{{.patience = 100}}, SavesAtEnd{end}, probe::Rows{rows, nullptr});
+                          lit::EarlyStopping<"val">{{.patience = 100}}, SavesAtEnd{end}, probe::Rows{rows, nullptr},
+                          std::move(breaks));
 }
 
 /// Whatever a value holds, to the last bit.
@@ -210,6 +237,40 @@ TEST_SUITE("loops/exact_resume") {
             }
         }
         CHECK(cuts == 13 * epochs + 8 * epochs + epochs);
+    }
+
+    TEST_CASE("terminated between batches, or broken off again while it resumes, the run ends the same") {
+        const semantics::Folder folder;
+        const semantics::Stderr quiet;
+        const std::filesystem::path path = folder.path() / "cut.ckpt", end = folder.path() / "end.ckpt";
+        std::vector<probe::Rows::Row> rows;
+        const auto run = [&](std::uint64_t seed, const std::string& from, Cut cut, BreaksOff breaks) {
+            torch::manual_seed(seed);
+            Learner module;
+            auto trainer = make_trainer(std::move(cut), end, &rows, std::move(breaks));
+            auto train = train_loader();
+            auto val = val_loader();
+            return trainer.fit(module, train, val, {.ckpt_path = from}).status;
+        };
+        CHECK(run(1, "", {}, {}) == lit::Status::finished);
+        const std::vector<std::string> whole = spelt(end);
+        const std::vector<probe::Rows::Row> whole_rows = std::exchange(rows, {});
+        for (std::int64_t batch = 3; batch < 11; ++batch) {
+            CAPTURE(batch);
+            rows.clear();
+            CHECK(run(1, "", {}, {path, batch}) == lit::Status::terminated);
+            CHECK(run(77, path.string(), {}, {}) == lit::Status::finished);
+            CHECK(difference(whole, spelt(end)) == "");
+            CHECK(rows == whole_rows);
+        }
+        // In the second validation; then in the sanity check of the run that goes on; then at that validation's end.
+        rows.clear();
+        CHECK_THROWS_WITH(run(1, "", {path, lit::Hook::on_validation_batch_end, 4}, {}), "cut");
+        CHECK_THROWS_WITH(run(7, path.string(), {}, {path, -1, true}), "cut");
+        CHECK_THROWS_WITH(run(8, path.string(), {path, lit::Hook::on_validation_end, 0}, {}), "cut");
+        CHECK(run(9, path.string(), {}, {}) == lit::Status::finished);
+        CHECK(difference(whole, spelt(end)) == "");
+        CHECK(rows == whole_rows);
     }
 
     TEST_CASE("with any one thing left out of the file the run ends otherwise") {

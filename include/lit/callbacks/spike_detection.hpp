@@ -18,6 +18,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -151,7 +152,8 @@ class SpikeDetection {
             }
             text += "\n]";
             if (path.has_parent_path()) {
-                std::filesystem::create_directories(path.parent_path());
+                std::error_code ignored;  // where it could not be made, the file says so
+                std::filesystem::create_directories(path.parent_path(), ignored);
             }
             AtomicFile file(path);
             file.write(text.data(), text.size());

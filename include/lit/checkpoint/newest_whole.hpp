@@ -16,12 +16,14 @@
 namespace lit {
 
 /// Reads a checkpoint or, where it is damaged, the newest whole one beside it: every `.ckpt` file of its folder is tried, the
-/// newest first. `tell(text)` hears of each file that is passed over, and of the one that was taken.
+/// newest first. `tell(text)` hears of each file that is passed over, and of the one that was taken; one of which
+/// `fits(contents)` says no is passed over too.
 ///
 /// Returns the file that was read, and what is in it.
 /// Errors  FileError when `path` cannot be opened; CheckpointError, that of `path`, when no file of the folder is whole.
-template <class Tell>
-[[nodiscard]] std::pair<std::filesystem::path, Value> load_newest_whole_checkpoint(const std::filesystem::path& path, Tell&& tell) {
+template <class Tell, class Fits>
+[[nodiscard]] std::pair<std::filesystem::path, Value> load_newest_whole_checkpoint(const std::filesystem::path& path, Tell&& tell,
+                                                                                   Fits&& fits) {
     try {
         return {path, load_checkpoint(path)};
     } catch (const CheckpointError& error) {
@@ -38,6 +40,10 @@ template <class Tell>
         for (const auto& [written, other] : others) {
             try {
                 Value value = load_checkpoint(other);
+                if (!fits(std::as_const(value))) {
+                    tell("\"" + other.string() + "\" holds only weights.");
+                    continue;
+                }
                 tell("going on from \"" + other.string() + "\" instead, the newest whole file beside it.");
                 return {other, std::move(value)};
             } catch (const CheckpointError& damage) {

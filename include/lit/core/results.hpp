@@ -92,7 +92,12 @@ class ResultCollection {
         }
         entry.metric = metric;
         if (entry.resumed) {
-            metric.merge(metric.object, *std::exchange(entry.resumed, std::nullopt));
+            // One object under two names has gathered once.
+            if (std::ranges::none_of(entries_, [&](const Entry& e) { return e.merged && e.metric.object == metric.object; })) {
+                metric.merge(metric.object, *entry.resumed);
+            }
+            entry.resumed.reset();
+            entry.merged = true;
         }
         if (options.on_step) {
             entry.step_valid = batch_value.defined();
@@ -199,6 +204,8 @@ class ResultCollection {
         double weight = 0.0;
         at::Tensor device_sum;
         MetricRef metric;
+        bool loaded = false;  ///< came from a checkpoint, and was not logged since
+        bool merged = false;  ///< what came from a checkpoint was added to the object
         std::optional<Dict> resumed;  ///< of a metric object that was not logged again since
         MetricId logged_name = 0;
 
@@ -230,6 +237,7 @@ class ResultCollection {
         void load(const Value& state) {
             reset();
             has_reset = false;
+            loaded = true;
             if (options.metric_object) {
                 resumed = state.at("state").dict();
                 if (const Value* value = state.dict().find("value")) {
@@ -259,6 +267,7 @@ class ResultCollection {
             sum = weight = 0.0;
             device_sum.reset();
             resumed.reset();
+            loaded = merged = false;
         }
 
         void accumulate(const Number& value, double batch_size) {
@@ -335,6 +344,12 @@ class ResultCollection {
 
     Entry& renewed(Hook hook, MetricId name, const ResolvedLog& options) {
         Entry& entry = find_or_make(hook, name, options);
+        if (entry.loaded && !(entry.options == options)) {  // the program was changed since: the epoch's values begin here
+            entry.reset();
+            entry.options = options;
+            name_entry(entry);
+        }
+        entry.loaded = false;
         if (!(entry.options == options) || entry.dataloader_idx != dataloader_idx_) {
             refuse_second(hook, name);
         }
@@ -366,14 +381,17 @@ class ResultCollection {
         entry.dataloader_idx = dataloader_idx_;
         entry.options = options;
         entry.logged_name = name;
-        const bool forked = options.on_step && options.on_epoch;
-        const bool indexed = options.add_dataloader_idx && dataloader_idx_ >= 0;
-        const std::string suffix = indexed ? "/dataloader_idx_" + std::to_string(dataloader_idx_) : "";
-        const std::string& plain = MetricNames::name(name);
+        name_entry(entry);
+        return entry;
+    }
+    static void name_entry(Entry& entry) {
+        const bool forked = entry.options.on_step && entry.options.on_epoch;
+        const bool indexed = entry.options.add_dataloader_idx && entry.dataloader_idx >= 0;
+        const std::string suffix = indexed ? "/dataloader_idx_" + std::to_string(entry.dataloader_idx) : "";
+        const std::string& plain = MetricNames::name(entry.logged_name);
         entry.name = MetricNames::intern(plain + suffix);
         entry.step_name = MetricNames::intern(plain + (forked ? "_step" : "") + suffix);
         entry.epoch_name = MetricNames::intern(plain + (forked ? "_epoch" : "") + suffix);
-        return entry;
     }
 
     bool training_;

@@ -11,10 +11,12 @@ namespace lit {
 /// nothing that comes before (hooks, the sanity check) leaves a trace in it.
 struct ResumePoint {
     at::Tensor rng_state;  ///< of the CPU's default generator, uint8 [5056]
+    Dict callback_metrics;  ///< what monitors look at; taken up at once, but forgotten while a sanity check runs
     Dict train_loader;     ///< what the training loader's `state_dict()` gave
     Dict gradients;        ///< of an accumulation window under way, by the parameters' names
     List metrics;          ///< the epoch's logged values under way
-    bool in_validation = false;  ///< the validation under way is done again from its beginning, with its generator's state
+    bool batch_finished = false;  ///< what comes after the last batch's end hooks was done as well
+    bool in_validation = false;   ///< the validation under way is done again from its beginning, with its generator's state
 };
 
 /// The training loader of a fit, for whoever writes a checkpoint and does not know its type.

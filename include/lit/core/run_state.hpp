@@ -43,6 +43,7 @@ struct RunState {
     StageClock max_time_clock;  ///< runs where `max_time` is in force
     ResumePoint resume_point;   ///< of the checkpoint that this run goes on from, until it is taken up
     LoaderStateRef train_loader;
+    bool batch_finished = false;  ///< nothing is left to do for the last batch: no validation, no count of its window
     at::Tensor validation_began_from;  ///< the generator's state then; defined while a fit's validation is under way
 
     MetricTable callback_metrics;

@@ -184,7 +184,8 @@ class DataLoader {
     }
     /// What the order of the epoch under way was drawn from; with a seed there is nothing to remember.
     [[nodiscard]] Dict state_dict() const {
-        return drawn_from_.defined() ? Dict{{"rng_state", drawn_from_}} : Dict();
+        const at::Tensor& from = draw_from_.defined() ? draw_from_ : drawn_from_;
+        return from.defined() ? Dict{{"rng_state", from}} : Dict();
     }
     /// The next epoch (only that one) has the order of the one in which the state was taken, and draws nothing from the
     /// global generator.

@@ -33,8 +33,8 @@ bool visit_at(Visit& visit, [[maybe_unused]] Position& position, const Batch& ba
 /// Walks through the batches of a loader from batch `first` on, `limit` of them at most. A loader that can seek does so;
 /// one that is `placed` starts there by itself; any other is walked up to there.
 ///
-/// `visit(batch, index, is_last)`, or `visit(batch, index, is_last, iterator)`, answers whether to go on. A loader that does not know its size is read one batch
-/// ahead, so that the last batch is known when it is visited.
+/// `visit(batch, index, is_last)`, or `visit(batch, index, is_last, iterator)`, answers whether to go on. A loader that does
+/// not know its size is read one batch ahead, so that the last batch is known when it is visited.
 template <class Loader, class Visit>
 void for_each_batch(Loader& loader, std::int64_t first, std::optional<std::int64_t> limit, Visit&& visit,
                     bool placed = false) {

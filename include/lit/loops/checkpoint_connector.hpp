@@ -96,6 +96,12 @@ class CheckpointConnector {
                     own.set("rng_state", state.validation_began_from);
                     own.set("in_validation", true);
                 }
+                if (state.batch_finished) {
+                    own.set("batch_finished", true);
+                }
+                if (state.resume_point.rng_state.defined()) {  // a resumed run that broke off before it could go on
+                    hand_on(own, state.resume_point);
+                }
             }
             checkpoint.set(lit_key, std::move(own));
         }
@@ -176,8 +182,9 @@ class CheckpointConnector {
                     [&](auto& slot, auto&) { visit([&](const Value& state) { slot.load_state_dict(state); }); });
             });
         }
+        ResumePoint& point = run_.state().resume_point;
+        point = {};
         if (const Value* own = checkpoint.find(lit_key)) {
-            ResumePoint& point = run_.state().resume_point;
             if (const Value* rng = own->dict().find("rng_state")) {
                 set_rng_state(rng->tensor());
                 point.rng_state = rng->tensor();
@@ -189,10 +196,12 @@ class CheckpointConnector {
                 point.gradients = gradients->dict();
             }
             point.in_validation = own->dict().contains("in_validation");
+            point.batch_finished = own->dict().contains("batch_finished");
             if (const Value* loader = own->dict().find("train_loader")) {
                 point.train_loader = loader->dict();
             }
             if (const Value* metrics = own->dict().find("callback_metrics")) {
+                point.callback_metrics = metrics->dict();
                 for (const auto& [name, value] : metrics->dict()) {
                     run_.set_callback_metric(MetricNames::intern(name.string()), value.to_double());
                 }
@@ -201,6 +210,20 @@ class CheckpointConnector {
     }
 
  private:
+    /// Writes again what the file that is being gone on from holds.
+    static void hand_on(Dict& own, const ResumePoint& point) {
+        own.set("rng_state", point.rng_state);
+        own.set("callback_metrics", point.callback_metrics);
+        own.set("metrics", point.metrics);
+        own.set("gradients", point.gradients);
+        own.set("train_loader", point.train_loader);
+        if (point.in_validation) {
+            own.set("in_validation", true);
+        }
+        if (point.batch_finished) {
+            own.set("batch_finished", true);
+        }
+    }
     template <class Each>
     void restore_list(std::string_view what, const List& states, Each&& each) {
         std::size_t count = 0;

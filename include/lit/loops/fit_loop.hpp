@@ -43,6 +43,7 @@ class FitLoop {
     FitLoop& operator=(const FitLoop&) = delete;
     ~FitLoop() {
         run_.state().train_loader = {};
+        run_.state().resume_point = {};
         if (put_in_order_ && loader_.has_value()) {
             take_back_order(loader_.get());
         }
@@ -208,10 +209,11 @@ class FitLoop {
     /// What nothing that ran before this point may have touched. Only an epoch that goes on has more than the generator.
     void take_up(bool inside_epoch) {
         const ResumePoint point = std::exchange(run_.state().resume_point, {});
+        load_gradients(run_.module(), point.gradients);
         if (inside_epoch) {
             run_.state().resume_epoch(point.metrics);
+            run_.state().batch_finished = point.batch_finished;
             in_validation_ = point.in_validation;
-            load_gradients(run_.module(), point.gradients);
             if constexpr (stateful) {
                 if (!point.train_loader.empty()) {
                     deref(loader_.get()).load_state_dict(point.train_loader);
@@ -232,6 +234,8 @@ class FitLoop {
         // What was processed is done, also when the file was written in the batch's end hooks.
         progress.batch.total.completed += progress.batch.current.processed - progress.batch.current.completed;
         progress.batch.current.completed = progress.batch.current.processed;
+        progress.batch.total.ready -= progress.batch.current.ready - progress.batch.current.processed;
+        progress.batch.total.started -= progress.batch.current.started - progress.batch.current.processed;
         progress.batch.current.ready = progress.batch.current.started = progress.batch.current.processed;
         if (in_validation_) {
             progress.validation_batch.total.ready -= progress.validation_batch.current.ready;
@@ -242,7 +246,7 @@ class FitLoop {
         if (in_batch_end) {
             epoch_.log_batch();
         }
-        if (progress.batch.current.processed > 0 && !next_began) {
+        if (progress.batch.current.processed > 0 && !next_began && !run_.state().batch_finished) {
             // The file was written in the batch's end hooks or in a validation: what comes after these is done now.
             epoch_.finish_batch(progress.batch.current.processed - 1, !in_batch_end && !in_validation_,
                                 [this] { return can_stop_early(); });

@@ -94,23 +94,29 @@ class Frame {
         call_module<hooks::teardown>(run_, stage);
         finalize_loggers("success");
     }
-    /// As in Lightning an exception from `on_exception` comes out instead of the first one, and nobody behind it is
-    /// called; the first one is told, and everything is put in order all the same.
+    /// As in Lightning an exception from `on_exception` comes out instead of the first one, which is told. Other than
+    /// there everybody is called all the same, since one of them may be about to save.
     void fail(const std::exception& error) {
-        try {
-            for_each_component(run_.components(), [&]<class C>(C& component) {
-                if constexpr (component_listens<hooks::on_exception, Run, C, const std::exception>) {
-                    const HookScope scope(run_.state(), Hook::on_exception);
-                    call_callback_hook<hooks::on_exception>(component, run_, run_.module(), error);
-                }
-            });
-            call_datamodule<hooks::on_exception>(error);
-        } catch (...) {
-            run_.warn(std::string("on_exception threw while it was handling: ") + error.what());
-            put_in_order(error);
-            throw;
-        }
+        std::exception_ptr further;
+        const auto attempt = [&](auto&& call) {
+            try {
+                call();
+            } catch (...) {
+                run_.warn(std::string("on_exception threw while it was handling: ") + error.what());
+                further = further ? further : std::current_exception();
+            }
+        };
+        for_each_component(run_.components(), [&]<class C>(C& component) {
+            if constexpr (component_listens<hooks::on_exception, Run, C, const std::exception>) {
+                const HookScope scope(run_.state(), Hook::on_exception);
+                attempt([&] { call_callback_hook<hooks::on_exception>(component, run_, run_.module(), error); });
+            }
+        });
+        attempt([&] { call_datamodule<hooks::on_exception>(error); });
         put_in_order(error);
+        if (further) {
+            std::rethrow_exception(further);
+        }
     }
     void put_in_order(const std::exception& error) {
         // What goes wrong here is only told: the exception on its way out is the one to report.
@@ -159,6 +165,8 @@ class Frame {
             run_.for_each_logger([&](auto& logger) { logger.finalize(status); });
         }
     }
+    /// Whether this rank has started its loggers.
+    [[nodiscard]] bool logs() const { return run_.is_global_zero() && !run_.fast_dev_run(); }
     void log_hyperparams() {
         using Module = typename Run::module_type;
         if (!run_.options().enable_autolog_hparams || !run_.has_loggers()) {
@@ -166,10 +174,12 @@ class Frame {
         }
         if constexpr (reflection::field_count<typename Module::hparams_type> > 0 || data_has_hparams<Run>()) {
             const Dict params = merged_hparams(run_);  // on every rank: all of them refuse a contradiction
-            if (!run_.is_global_zero() || run_.fast_dev_run()) {
-                return;
+            if (logs()) {
+                run_.for_each_logger([&](auto& logger) { logger.log_hyperparams(params); });
             }
-            run_.for_each_logger([&](auto& logger) { logger.log_hyperparams(params); });
+        }
+        if (!logs()) {
+            return;
         }
         run_.for_each_logger([](auto& logger) { logger.save(); });  // from here on a run that fails leaves its files
     }
@@ -195,7 +205,9 @@ class Frame {
             }
         }
         if (wanted == "last") {  // any newest one is meant, so another may stand in for a damaged one
-            auto [found, value] = load_newest_whole_checkpoint(path, [this](const std::string& text) { run_.warn(text); });
+            auto [found, value] = load_newest_whole_checkpoint(
+                path, [this](const std::string& text) { run_.warn(text); },
+                [](const Value& file) { return !Fitting || file.dict().contains(checkpoint_key::optimizer_states); });
             run_.set_ckpt_path(found);
             return std::move(value.dict());
         }

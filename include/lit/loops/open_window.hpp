@@ -7,8 +7,11 @@
 #include <lit/core/value.hpp>
 #include <lit/module/module.hpp>
 
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/nn/module.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -35,14 +38,31 @@ template <class Run>
     if (!window_is_open(run)) {
         return gradients;
     }
-    for (const auto& parameter : run.module().named_parameters()) {
-        if (const at::Tensor& gradient = parameter.value().grad(); gradient.defined()) {
-            at::Tensor kept = gradient.detach();
-            if (run.world_size() > 1) {
-                kept = run.collective().all_reduce(kept.clone(), ReduceOp::mean);
-            }
-            gradients.append(parameter.key(), std::move(kept));
+    if (run.progress().batch.current.started != run.progress().batch.current.processed) {
+        run.warn("a checkpoint that is saved inside of a training batch does not hold the gradients of its accumulation "
+                 "window, since that batch is trained on again.");
+        return gradients;
+    }
+    const auto parameters = run.module().named_parameters();
+    at::Tensor defined = at::zeros({static_cast<std::int64_t>(parameters.size())});
+    std::int64_t index = 0;
+    for (const auto& parameter : parameters) {
+        defined[index++] = parameter.value().grad().defined() ? 1.0 : 0.0;
+    }
+    if (run.world_size() > 1) {  // one that has a gradient on any rank has one in the file, so that all reduce as many
+        defined = run.collective().all_reduce(defined, ReduceOp::maximum);
+    }
+    index = 0;
+    for (const auto& parameter : parameters) {
+        if (defined[index++].template item<double>() == 0.0) {
+            continue;
         }
+        const at::Tensor& gradient = parameter.value().grad();
+        at::Tensor kept = gradient.defined() ? gradient.detach() : at::zeros_like(parameter.value());
+        if (run.world_size() > 1) {
+            kept = run.collective().all_reduce(kept.clone(), ReduceOp::mean);
+        }
+        gradients.append(parameter.key(), std::move(kept));
     }
     return gradients;
 }

@@ -110,6 +110,7 @@ class TrainingEpochLoop {
             step_schedulers(run_, Interval::step, batch_idx + 1, true);
             ++run_.state().progress.batches_that_stepped;
         }
+        run_.state().batch_finished = true;
     }
 
     /// The row of a batch that closes a window, where one is due.
@@ -162,6 +163,7 @@ class TrainingEpochLoop {
         RunState& state = run_.state();
         BatchProgress& progress = state.progress.batch;
         progress.is_last_batch = is_last;
+        state.batch_finished = false;
         progress.increment_ready();
         state.batch_started(batch_size(batch), -1);
         call_callbacks<hooks::on_train_batch_start>(run_, batch, batch_idx);

@@ -67,7 +67,12 @@ template <class V>
         std::ranges::transform(variable, variable.begin(),
                                [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
         if (const char* text = std::getenv(variable.c_str()); text != nullptr && *text != '\0') {
-            field = detail::option_from_text<std::remove_cvref_t<decltype(field)>>(text, variable);
+            try {
+                field = detail::option_from_text<std::remove_cvref_t<decltype(field)>>(text, variable);
+            } catch (const ConfigError& error) {
+                const std::string message = error.what();
+                throw ConfigError(message.find(variable) != std::string::npos ? message : variable + ": " + message);
+            }
         }
     });
     options.check();
