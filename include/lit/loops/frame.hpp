@@ -94,8 +94,8 @@ class Frame {
         call_module<hooks::teardown>(run_, stage);
         finalize_loggers("success");
     }
-    /// As in Lightning an exception from `on_exception` comes out instead of the first one, which is told. Other than
-    /// there everybody is called all the same, since one of them may be about to save.
+    /// As in Lightning an exception from `on_exception` comes out instead of the first one, which is told, and the data
+    /// module is not called then. Other than there the components behind are, since one of them may be about to save.
     void fail(const std::exception& error) {
         std::exception_ptr further;
         const auto attempt = [&](auto&& call) {
@@ -112,7 +112,9 @@ class Frame {
                 attempt([&] { call_callback_hook<hooks::on_exception>(component, run_, run_.module(), error); });
             }
         });
-        attempt([&] { call_datamodule<hooks::on_exception>(error); });
+        if (!further) {
+            attempt([&] { call_datamodule<hooks::on_exception>(error); });
+        }
         put_in_order(error);
         if (further) {
             std::rethrow_exception(further);
