@@ -271,6 +271,8 @@ class Trainer {
                     without_gradients(parts, [&] { loop.run(predictions); });
                 });
                 return predictions;
+            } else {
+                return std::vector<at::Tensor>();  // so that the message is the first, also where the predictions are kept
             }
         }
     }
