@@ -5,6 +5,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <string_view>
+#include <utility>
+
 namespace lit {
 
 /// What a checkpoint holds of a place inside an epoch, besides the counters: taken up where training goes on, so that
@@ -17,6 +20,35 @@ struct ResumePoint {
     List metrics;          ///< the epoch's logged values under way
     bool batch_finished = false;  ///< what comes after the last batch's end hooks was done as well
     bool in_validation = false;   ///< the validation under way is done again from its beginning, with its generator's state
+
+    [[nodiscard]] bool empty() const { return !rng_state.defined(); }
+    [[nodiscard]] Dict state_dict() const {
+        return Dict{{"rng_state", rng_state},       {"callback_metrics", callback_metrics}, {"train_loader", train_loader},
+                    {"gradients", gradients},       {"metrics", metrics},                   {"batch_finished", batch_finished},
+                    {"in_validation", in_validation}};
+    }
+    /// What the file lacks stays empty.
+    void load_state_dict(const Dict& state) {
+        *this = {};
+        if (const Value* own = state.find("rng_state")) {
+            rng_state = own->tensor();
+        }
+        for (const auto& [key, into] : {std::pair<std::string_view, Dict*>{"callback_metrics", &callback_metrics},
+                                        {"train_loader", &train_loader}, {"gradients", &gradients}}) {
+            if (const Value* own = state.find(key)) {
+                *into = own->dict();
+            }
+        }
+        if (const Value* own = state.find("metrics")) {
+            metrics = own->items();
+        }
+        for (const auto& [key, into] : {std::pair<std::string_view, bool*>{"batch_finished", &batch_finished},
+                                        {"in_validation", &in_validation}}) {
+            if (const Value* own = state.find(key)) {
+                *into = own->to_bool();
+            }
+        }
+    }
 };
 
 /// The training loader of a fit, for whoever writes a checkpoint and does not know its type.

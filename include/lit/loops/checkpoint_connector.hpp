@@ -79,31 +79,9 @@ class CheckpointConnector {
             run_.for_each_scheduler([&](auto& slot, auto&) { schedulers.push_back(slot.state_dict()); });
             checkpoint.set(checkpoint_key::optimizer_states, std::move(optimizers));
             checkpoint.set(checkpoint_key::lr_schedulers, std::move(schedulers));
-            Dict metrics;
-            for (const auto& [id, number] : run_.callback_metrics().items()) {
-                metrics.append(MetricNames::name(id), number.value());
-            }
-            Dict own{{"rng_state", get_rng_state()}, {"callback_metrics", std::move(metrics)}};
-            if (run_.stage() == Stage::fit) {
-                if (run_.world_size() == 1) {  // what one rank has gathered is not what another has
-                    own.set("metrics", state.train_results.state(state.ranks));
-                }
-                own.set("gradients", gradients_of_open_window(run_));
-                if (!state.progress.batch.is_last_batch) {  // else the next epoch takes no order up
-                    own.set("train_loader", state.train_loader.state_dict());
-                }
-                if (state.validation_began_from.defined()) {
-                    own.set("rng_state", state.validation_began_from);
-                    own.set("in_validation", true);
-                }
-                if (state.batch_finished) {
-                    own.set("batch_finished", true);
-                }
-                if (state.resume_point.rng_state.defined()) {  // a resumed run that broke off before it could go on
-                    hand_on(own, state.resume_point);
-                }
-            }
-            checkpoint.set(lit_key, std::move(own));
+            // A resumed run that broke off before it could go on hands the place on that it came from.
+            const ResumePoint& pending = state.resume_point;
+            checkpoint.set(lit_key, (pending.empty() ? resume_point() : pending).state_dict());
         }
         if constexpr (reflection::field_count<typename Module::hparams_type> > 0) {
             checkpoint.set(checkpoint_key::hparams_name, "kwargs");
@@ -185,44 +163,40 @@ class CheckpointConnector {
         ResumePoint& point = run_.state().resume_point;
         point = {};
         if (const Value* own = checkpoint.find(lit_key)) {
-            if (const Value* rng = own->dict().find("rng_state")) {
-                set_rng_state(rng->tensor());
-                point.rng_state = rng->tensor();
+            point.load_state_dict(own->dict());
+            if (!point.empty()) {
+                set_rng_state(point.rng_state);
             }
-            if (const Value* metrics = own->dict().find("metrics")) {
-                point.metrics = metrics->items();
-            }
-            if (const Value* gradients = own->dict().find("gradients")) {
-                point.gradients = gradients->dict();
-            }
-            point.in_validation = own->dict().contains("in_validation");
-            point.batch_finished = own->dict().contains("batch_finished");
-            if (const Value* loader = own->dict().find("train_loader")) {
-                point.train_loader = loader->dict();
-            }
-            if (const Value* metrics = own->dict().find("callback_metrics")) {
-                point.callback_metrics = metrics->dict();
-                for (const auto& [name, value] : metrics->dict()) {
-                    run_.set_callback_metric(MetricNames::intern(name.string()), value.to_double());
-                }
+            for (const auto& [name, value] : point.callback_metrics) {
+                run_.set_callback_metric(MetricNames::intern(name.string()), value.to_double());
             }
         }
     }
 
  private:
-    /// Writes again what the file that is being gone on from holds.
-    static void hand_on(Dict& own, const ResumePoint& point) {
-        own.set("rng_state", point.rng_state);
-        own.set("callback_metrics", point.callback_metrics);
-        own.set("metrics", point.metrics);
-        own.set("gradients", point.gradients);
-        own.set("train_loader", point.train_loader);
-        if (point.in_validation) {
-            own.set("in_validation", true);
+    /// Where the run is now.
+    [[nodiscard]] ResumePoint resume_point() {
+        RunState& state = run_.state();
+        ResumePoint point{.rng_state = get_rng_state()};
+        for (const auto& [id, number] : run_.callback_metrics().items()) {
+            point.callback_metrics.append(MetricNames::name(id), number.value());
         }
-        if (point.batch_finished) {
-            own.set("batch_finished", true);
+        if (run_.stage() != Stage::fit) {
+            return point;
         }
+        if (run_.world_size() == 1) {  // what one rank has gathered is not what another has
+            point.metrics = state.train_results.state(state.ranks);
+        }
+        point.gradients = gradients_of_open_window(run_);
+        if (!state.progress.batch.is_last_batch) {  // else the next epoch takes no order up
+            point.train_loader = state.train_loader.state_dict();
+        }
+        if (state.validation_began_from.defined()) {
+            point.rng_state = state.validation_began_from;
+            point.in_validation = true;
+        }
+        point.batch_finished = state.batch_finished;
+        return point;
     }
     template <class Each>
     void restore_list(std::string_view what, const List& states, Each&& each) {

@@ -78,6 +78,9 @@ class Frame {
         } catch (const EarlyExit&) {
             teardown(stage);
             run_.strategy().teardown(run_.module());
+        } catch (const Interrupt& error) {
+            fail(error, error.status() == Status::interrupted);
+            throw;
         } catch (const std::exception& error) {
             fail(error);
             throw;
@@ -96,7 +99,7 @@ class Frame {
     }
     /// As in Lightning an exception from `on_exception` comes out instead of the first one, which is told, and the data
     /// module is not called then. Other than there the components behind are, since one of them may be about to save.
-    void fail(const std::exception& error) {
+    void fail(const std::exception& error, bool interrupted = false) {
         std::exception_ptr further;
         const auto attempt = [&](auto&& call) {
             try {
@@ -115,12 +118,12 @@ class Frame {
         if (!further) {
             attempt([&] { call_datamodule<hooks::on_exception>(error); });
         }
-        put_in_order(error);
+        put_in_order(interrupted);
         if (further) {
             std::rethrow_exception(further);
         }
     }
-    void put_in_order(const std::exception& error) {
+    void put_in_order(bool interrupted) {
         // What goes wrong here is only told: the exception on its way out is the one to report.
         const auto attempt = [&](auto&& step) {
             try {
@@ -133,8 +136,7 @@ class Frame {
         };
         attempt([&] { finalize_loggers("failed"); });
         attempt([&] { run_.strategy().teardown(run_.module()); });
-        if (const auto* interrupt = dynamic_cast<const Interrupt*>(&error);
-            interrupt != nullptr && interrupt->status() == Status::interrupted) {
+        if (interrupted) {
             // After Ctrl+C the metrics can still be read as they stood, also those of the batch that broke off.
             attempt([&] { run_.state().publish(); });
         }

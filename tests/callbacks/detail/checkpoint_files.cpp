@@ -41,7 +41,7 @@ struct Writer {
     [[nodiscard]] static bool fast_dev_run() { return false; }
     [[nodiscard]] static bool reduce_decision(bool decision, bool /*all*/) { return decision; }
     [[nodiscard]] const fs::path& ckpt_path() const { return resumed; }
-    [[nodiscard]] static fs::path default_root_dir() { return "/root"; }
+    [[nodiscard]] static fs::path default_root_dir() { return "/made"; }
     static void for_each_logger(auto&& /*f*/) {}
     void warn(const std::string& text) { warnings.push_back(text); }
     void save_checkpoint(const fs::path& path, bool only_weights) {
@@ -137,6 +137,6 @@ TEST_SUITE("callbacks/detail/checkpoint_files") {
         CheckpointFiles files{ModelCheckpointOptions{}};
         CHECK(files.folder().empty());
         files.choose_folder(trainer);
-        CHECK(files.folder() == "/root/checkpoints");
+        CHECK(files.folder() == "/made/checkpoints");
     }
 }

@@ -61,11 +61,11 @@ TEST_SUITE("callbacks/detail/checkpoint_folder") {
     }
     TEST_CASE("the default lies in the first logger's folder, or in the root") {
         const auto folder_of = [](Places places) { return lit::detail::default_checkpoint_folder(places); };
-        CHECK(folder_of({.root = "/root"}) == "/root/checkpoints");
-        CHECK(folder_of({.root = "/root", .logs = true}) == "/root/runs/version_3/checkpoints");
-        CHECK(folder_of({.root = "/root", .logs = true, .logger_folder = "/elsewhere"}) ==
+        CHECK(folder_of({.root = "/made"}) == "/made/checkpoints");
+        CHECK(folder_of({.root = "/made", .logs = true}) == "/made/runs/version_3/checkpoints");
+        CHECK(folder_of({.root = "/made", .logs = true, .logger_folder = "/elsewhere"}) ==
               "/elsewhere/runs/version_3/checkpoints");
-        CHECK(folder_of({.root = "/root", .logs = true, .fast = true}) == "/root/checkpoints");  // nobody logs
+        CHECK(folder_of({.root = "/made", .logs = true, .fast = true}) == "/made/checkpoints");  // nobody logs
     }
     TEST_CASE("tells an empty folder from one that holds something") {
         const scripted::Folder folder;
