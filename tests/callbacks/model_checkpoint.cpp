@@ -298,7 +298,7 @@ TEST_SUITE("callbacks/model_checkpoint") {
         CHECK(keys ==
               "monitor best_model_score best_model_path current_score dirpath best_k_models "
               "kth_best_model_path "
-              "kth_value last_model_path ");
+              "kth_value last_model_path lit ");
         CHECK(state.at("best_model_path").string() == callback.best_model_path().string());
         CHECK(state.at("best_k_models").dict().size() == 2);
         CHECK(state.at("best_model_score").tensor().item<float>() == 1.0F);

@@ -32,7 +32,7 @@ static_assert(lit::CallbackPolicy<OnExceptionCheckpoint>);
 static_assert(!std::is_polymorphic_v<OnExceptionCheckpoint>);
 static_assert(lit::detail::has_role<OnExceptionCheckpoint, lit::role::checkpoint>);
 
-enum class By { nothing, exception, interrupt, signal };
+enum class By { nothing, exception, interrupt, signal, termination };
 /// Breaks off when that step was made.
 struct Breaks {
     By how = By::exception;
@@ -50,6 +50,9 @@ struct Breaks {
                 throw lit::KeyboardInterrupt();
             case By::signal:
                 std::raise(SIGINT);
+                return;
+            case By::termination:
+                std::raise(SIGTERM);
         }
     }
 };
@@ -167,5 +170,35 @@ TEST_SUITE("callbacks/on_exception_checkpoint") {
         CHECK_THROWS_WITH(early.fit(module, scripted::batches(4)), "not yet");
         CHECK_THROWS_WITH(early.validate(module, scripted::batches(4)), "not yet");
         CHECK(step_in(folder.path() / "on_exception.ckpt") == 3);
+    }
+    TEST_CASE("each kind of end may be left out") {
+        for (const auto& [how, options] :
+             {std::pair{By::exception, lit::OnExceptionCheckpointOptions{.on_error = false}},
+              std::pair{By::interrupt, lit::OnExceptionCheckpointOptions{.on_interrupt = false}},
+              std::pair{By::termination, lit::OnExceptionCheckpointOptions{.on_termination = false}}}) {
+            for (const bool wanted : {false, true}) {
+                CAPTURE(static_cast<int>(how));
+                CAPTURE(wanted);
+                const Folder folder;
+                lit::OnExceptionCheckpointOptions chosen = options;
+                if (wanted) {  // that kind alone
+                    chosen.on_error = !chosen.on_error;
+                    chosen.on_interrupt = !chosen.on_interrupt;
+                    chosen.on_termination = !chosen.on_termination;
+                }
+                chosen.dirpath = folder.path();
+                auto trainer = scripted::trainer({.max_epochs = 1}, Breaks{how}, OnExceptionCheckpoint{chosen});
+                Script module;
+                if (how == By::exception) {
+                    CHECK_THROWS_AS(trainer.fit(module, scripted::batches(4)), std::runtime_error);
+                } else {
+                    CHECK(!trainer.fit(module, scripted::batches(4)).finished());
+                }
+                CHECK(folder.files() == (wanted ? Names{"on_exception.ckpt"} : Names{}));
+            }
+        }
+        CHECK_THROWS_WITH_AS((OnExceptionCheckpoint{
+                                 {.dirpath = ".", .on_interrupt = false, .on_termination = false, .on_error = false}}),
+                             doctest::Contains("nothing is ever saved"), lit::ConfigError);
     }
 }

@@ -47,18 +47,6 @@ TEST_SUITE("core/seed") {
         CHECK_THROWS_WITH_AS(lit::seed_everything(), doctest::Contains("PL_GLOBAL_SEED is \"many\""), lit::ConfigError);
         CHECK_THROWS_AS(lit::seed_everything(std::uint64_t{1} << 40), lit::ConfigError);
     }
-    TEST_CASE("the generator's state can be saved and put back, and isolation leaves no trace") {
-        lit::set_rng_state(lit::get_rng_state());
-        CHECK(lit::get_rng_state().numel() == 5056);
-        const at::Tensor state = lit::get_rng_state();
-        const at::Tensor drawn = at::rand({3});
-        lit::set_rng_state(state);
-        {
-            const lit::RngIsolation isolation;
-            at::rand({100});
-        }
-        CHECK(at::equal(drawn, at::rand({3})));
-    }
 }
 
 TEST_SUITE("core/interrupt") {

@@ -2,7 +2,7 @@
 #include "support/doctest.hpp"
 
 #include <lit/core/error.hpp>
-#include <lit/core/seed.hpp>
+#include <lit/core/rng_state.hpp>
 #include <lit/data/batch_generator.hpp>
 #include <lit/data/data_loader.hpp>
 #include <lit/data/mapped_dataset.hpp>

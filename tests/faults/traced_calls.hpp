@@ -16,12 +16,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
-/// Runs a function in a child process and watches, through ptrace, every system call that changes what lies in one
-/// folder: it can kill the child before the n-th of them, or make that one fail.
+/// Runs a function in a child process and watches, through ptrace, every system call of all its threads that changes what
+/// lies in one folder: it can kill the child before the n-th of them, or make that one fail.
 namespace faults {
 
 struct Call {
@@ -47,11 +49,11 @@ struct Outcome {
 
 namespace detail {
 
-inline std::string text_at(pid_t child, unsigned long long address) {
+inline std::string text_at(pid_t thread, unsigned long long address) {
     std::string text;
     for (;;) {
         errno = 0;
-        const long word = ::ptrace(PTRACE_PEEKDATA, child, address + text.size(), nullptr);
+        const long word = ::ptrace(PTRACE_PEEKDATA, thread, address + text.size(), nullptr);
         if (errno != 0) {
             return text;
         }
@@ -64,41 +66,135 @@ inline std::string text_at(pid_t child, unsigned long long address) {
         }
     }
 }
-inline std::string path_of(pid_t child, unsigned long long descriptor) {
+inline std::string path_of(pid_t thread, unsigned long long descriptor) {
     std::array<char, 4096> path{};
-    const std::string link = "/proc/" + std::to_string(child) + "/fd/" + std::to_string(static_cast<int>(descriptor));
+    const std::string link = "/proc/" + std::to_string(thread) + "/fd/" + std::to_string(static_cast<int>(descriptor));
     const ssize_t size = ::readlink(link.c_str(), path.data(), path.size());
     return size < 0 ? std::string() : std::string(path.data(), static_cast<std::size_t>(size));
 }
-inline std::string at_path(pid_t child, unsigned long long folder, unsigned long long name) {
-    const std::filesystem::path path = text_at(child, name);
+inline std::string at_path(pid_t thread, unsigned long long folder, unsigned long long name) {
+    const std::filesystem::path path = text_at(thread, name);
     if (path.is_absolute() || static_cast<int>(folder) == AT_FDCWD) {
         return path.string();
     }
-    return (std::filesystem::path(path_of(child, folder)) / path).string();
+    return (std::filesystem::path(path_of(thread, folder)) / path).string();
 }
 
-/// The call that the child is about to make, if it changes files at all.
-inline Call read_call(pid_t child, const user_regs_struct& r) {
+/// The call that a thread is about to make, if it changes files at all.
+inline Call read_call(pid_t thread, const user_regs_struct& r) {
     switch (r.orig_rax) {
-        case SYS_open: return {(r.rsi & O_CREAT) != 0 ? "create" : "open", text_at(child, r.rdi), {}};
-        case SYS_openat: return {(r.rdx & O_CREAT) != 0 ? "create" : "open", at_path(child, r.rdi, r.rsi), {}};
-        case SYS_write: case SYS_pwrite64: case SYS_writev: return {"write", path_of(child, r.rdi), {}};
-        case SYS_fsync: case SYS_fdatasync: return {"fsync", path_of(child, r.rdi), {}};
-        case SYS_ftruncate: return {"truncate", path_of(child, r.rdi), {}};
-        case SYS_close: return {"close", path_of(child, r.rdi), {}};
-        case SYS_rename: return {"rename", text_at(child, r.rdi), text_at(child, r.rsi)};
+        case SYS_open: return {(r.rsi & O_CREAT) != 0 ? "create" : "open", text_at(thread, r.rdi), {}};
+        case SYS_openat: return {(r.rdx & O_CREAT) != 0 ? "create" : "open", at_path(thread, r.rdi, r.rsi), {}};
+        case SYS_write: case SYS_pwrite64: case SYS_writev: return {"write", path_of(thread, r.rdi), {}};
+        case SYS_sendfile: case SYS_copy_file_range:
+            return {"write", path_of(thread, r.orig_rax == SYS_sendfile ? r.rdi : r.rdx), {}};
+        case SYS_fsync: case SYS_fdatasync: return {"fsync", path_of(thread, r.rdi), {}};
+        case SYS_ftruncate: return {"truncate", path_of(thread, r.rdi), {}};
+        case SYS_close: return {"close", path_of(thread, r.rdi), {}};
+        case SYS_rename: return {"rename", text_at(thread, r.rdi), text_at(thread, r.rsi)};
         case SYS_renameat: case SYS_renameat2:
-            return {"rename", at_path(child, r.rdi, r.rsi), at_path(child, r.rdx, r.r10)};
-        case SYS_link: case SYS_symlink: return {"link", text_at(child, r.rsi), text_at(child, r.rdi)};
-        case SYS_symlinkat: return {"link", at_path(child, r.rsi, r.rdx), text_at(child, r.rdi)};
-        case SYS_unlink: case SYS_rmdir: return {"unlink", text_at(child, r.rdi), {}};
-        case SYS_unlinkat: return {"unlink", at_path(child, r.rdi, r.rsi), {}};
-        case SYS_mkdir: return {"mkdir", text_at(child, r.rdi), {}};
-        case SYS_mkdirat: return {"mkdir", at_path(child, r.rdi, r.rsi), {}};
+            return {"rename", at_path(thread, r.rdi, r.rsi), at_path(thread, r.rdx, r.r10)};
+        case SYS_link: case SYS_symlink: return {"link", text_at(thread, r.rsi), text_at(thread, r.rdi)};
+        case SYS_symlinkat: return {"link", at_path(thread, r.rsi, r.rdx), text_at(thread, r.rdi)};
+        case SYS_unlink: case SYS_rmdir: return {"unlink", text_at(thread, r.rdi), {}};
+        case SYS_unlinkat: return {"unlink", at_path(thread, r.rdi, r.rsi), {}};
+        case SYS_mkdir: return {"mkdir", text_at(thread, r.rdi), {}};
+        case SYS_mkdirat: return {"mkdir", at_path(thread, r.rdi, r.rsi), {}};
         default: return {};
     }
 }
+
+/// Follows one child and its threads from stop to stop.
+class Tracer {
+ public:
+    Tracer(pid_t child, const std::filesystem::path& folder, const Plan& plan)
+        : child_(child), inside_(folder.string()), plan_(plan) {}
+
+    Outcome run() {
+        ::ptrace(PTRACE_SETOPTIONS, child_, nullptr,
+                 PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC);
+        ::ptrace(PTRACE_SYSCALL, child_, nullptr, 0);
+        int status = 0;
+        for (pid_t thread = ::waitpid(-1, &status, __WALL); thread > 0; thread = ::waitpid(-1, &status, __WALL)) {
+            if (WIFEXITED(status) || WIFSIGNALED(status)) {
+                if (thread == child_) {
+                    outcome_.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+                    return std::move(outcome_);
+                }
+                threads_.erase(thread);
+                continue;
+            }
+            const int signal = outcome_.killed ? 0 : stopped(thread, status);
+            if (!outcome_.killed) {
+                ::ptrace(PTRACE_SYSCALL, thread, nullptr, signal);
+            }
+        }
+        return std::move(outcome_);
+    }
+
+ private:
+    struct Thread {
+        bool known = false;  ///< a new thread begins with a stop of its own
+        bool inside = false; ///< of a call
+        bool fails = false;
+    };
+
+    /// The signal to hand on.
+    int stopped(pid_t id, int status) {
+        Thread& thread = threads_[id];
+        const bool first = !std::exchange(thread.known, true);
+        if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+            thread.inside ? leave(id, thread) : enter(id, thread);
+            return 0;
+        }
+        const bool event = WSTOPSIG(status) == SIGTRAP && (status >> 16) != 0;
+        return event || (first && id != child_ && WSTOPSIG(status) == SIGSTOP) ? 0 : WSTOPSIG(status);
+    }
+    void enter(pid_t id, Thread& thread) {
+        thread.inside = true;
+        user_regs_struct registers{};
+        ::ptrace(PTRACE_GETREGS, id, nullptr, &registers);
+        Call call = read_call(id, registers);
+        if (call.name.empty() || call.name == "open" ||
+            !(call.path.starts_with(inside_) || call.second.starts_with(inside_))) {
+            return;
+        }
+        if (outcome_.calls.size() == plan_.at) {
+            if (plan_.fault == Fault::kill) {
+                ::kill(child_, SIGKILL);
+                outcome_.killed = outcome_.struck = true;
+                return;
+            }
+            if (plan_.fault == Fault::error) {
+                registers.orig_rax = ~0ULL;  // no such call: nothing is done
+                ::ptrace(PTRACE_SETREGS, id, nullptr, &registers);
+                thread.fails = outcome_.struck = true;
+            }
+            if (plan_.fault == Fault::short_write && call.name == "write" &&
+                (registers.orig_rax == SYS_write || registers.orig_rax == SYS_pwrite64) && registers.rdx > 1) {
+                registers.rdx /= 2;
+                ::ptrace(PTRACE_SETREGS, id, nullptr, &registers);
+                outcome_.struck = true;
+            }
+        }
+        outcome_.calls.push_back(std::move(call));
+    }
+    void leave(pid_t id, Thread& thread) {
+        thread.inside = false;
+        if (std::exchange(thread.fails, false)) {
+            user_regs_struct registers{};
+            ::ptrace(PTRACE_GETREGS, id, nullptr, &registers);
+            registers.rax = static_cast<unsigned long long>(-static_cast<long long>(plan_.error));
+            ::ptrace(PTRACE_SETREGS, id, nullptr, &registers);
+        }
+    }
+
+    pid_t child_;
+    std::string inside_;
+    Plan plan_;
+    std::map<pid_t, Thread> threads_;
+    Outcome outcome_;
+};
 
 }  // namespace detail
 
@@ -113,6 +209,7 @@ inline bool can_trace() {
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/// `body` may also become another program with exec.
 /// Errors  std::runtime_error when processes cannot be traced here.
 inline Outcome run_traced(const std::filesystem::path& folder, const Plan& plan, const std::function<int()>& body) {
     const pid_t child = ::fork();
@@ -123,63 +220,12 @@ inline Outcome run_traced(const std::filesystem::path& folder, const Plan& plan,
         ::raise(SIGSTOP);
         ::_exit(body());
     }
-    Outcome outcome;
     int status = 0;
     ::waitpid(child, &status, 0);
     if (!WIFSTOPPED(status)) {
         throw std::runtime_error("processes cannot be traced here");
     }
-    ::ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
-    const std::string inside = folder.string();
-    bool entering = true;
-    bool fails = false;
-    int signal = 0;
-    for (;;) {
-        ::ptrace(PTRACE_SYSCALL, child, nullptr, signal);
-        signal = 0;
-        ::waitpid(child, &status, 0);
-        if (WIFEXITED(status) || WIFSIGNALED(status)) {
-            outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-            return outcome;
-        }
-        if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
-            signal = WSTOPSIG(status);
-            continue;
-        }
-        user_regs_struct registers{};
-        ::ptrace(PTRACE_GETREGS, child, nullptr, &registers);
-        if (entering) {
-            Call call = detail::read_call(child, registers);
-            if (!call.name.empty() && call.name != "open" &&
-                (call.path.starts_with(inside) || call.second.starts_with(inside))) {
-                if (outcome.calls.size() == plan.at) {
-                    if (plan.fault == Fault::kill) {
-                        ::kill(child, SIGKILL);
-                        ::waitpid(child, &status, 0);
-                        outcome.killed = outcome.struck = true;
-                        return outcome;
-                    }
-                    if (plan.fault == Fault::error) {
-                        registers.orig_rax = ~0ULL;  // no such call: nothing is done
-                        ::ptrace(PTRACE_SETREGS, child, nullptr, &registers);
-                        fails = outcome.struck = true;
-                    }
-                    if (plan.fault == Fault::short_write && call.name == "write" &&
-                        registers.orig_rax != SYS_writev && registers.rdx > 1) {
-                        registers.rdx /= 2;
-                        ::ptrace(PTRACE_SETREGS, child, nullptr, &registers);
-                        outcome.struck = true;
-                    }
-                }
-                outcome.calls.push_back(std::move(call));
-            }
-        } else if (fails) {
-            registers.rax = static_cast<unsigned long long>(-static_cast<long long>(plan.error));
-            ::ptrace(PTRACE_SETREGS, child, nullptr, &registers);
-            fails = false;
-        }
-        entering = !entering;
-    }
+    return detail::Tracer(child, folder, plan).run();
 }
 
 }  // namespace faults

@@ -138,6 +138,72 @@ TEST_SUITE("loggers/csv_logger") {
         CHECK_THROWS_WITH_AS(logger.flush(), doctest::Contains("metrics.csv: No such file or directory"),
                              lit::FileError);
     }
+
+    TEST_CASE("a run that goes on keeps the rows it had then, and puts the others aside") {
+        const reference::TemporaryFolder folder;
+        const auto row = [](CSVLogger& logger, int step, double value) {
+            logger.log_metrics(std::vector<Scalar>{{"loss", value}}, step);
+        };
+        lit::Dict identity;
+        {
+            CSVLogger first{};
+            first.start(folder.path());
+            for (int step = 0; step < 5; ++step) {
+                row(first, step, 0.5);
+                if (step == 2) {
+                    identity = first.run_identity();
+                }
+            }
+            first.log_metrics(std::vector<Scalar>{{"a, b", 1.0}}, 5);
+            first.finalize("failed");
+        }
+        CHECK(identity.at("rows").to_int() == 3);
+        CSVLogger again{};
+        again.resume_run(identity);
+        again.start(folder.path());
+        CHECK(again.version() == "version_0");
+        CHECK(again.run_identity().at("rows").to_int() == 3);
+        row(again, 3, 0.25);
+        again.finalize("success");
+        CHECK(table(again) == "\"a, b\",loss,step\r\n,0.5,0\r\n,0.5,1\r\n,0.5,2\r\n,0.25,3\r\n");
+        CHECK(reference::content(again.log_dir() / "metrics.superseded.csv") ==
+              "\"a, b\",loss,step\r\n,0.5,3\r\n,0.5,4\r\n1.0,,5\r\n");
+    }
+    TEST_CASE("a row that a killed process wrote in part is put aside too, rows that are gone are told") {
+        const reference::TemporaryFolder folder;
+        lit::Dict identity;
+        {
+            CSVLogger first{};
+            first.start(folder.path());
+            first.log_metrics(std::vector<Scalar>{{"loss", 0.5}}, 0);
+            identity = first.run_identity();
+            first.finalize("failed");
+            const std::string whole = table(first);
+            reference::write(first.log_dir() / "metrics.csv", whole + "0.2");
+        }
+        CSVLogger again{};
+        again.resume_run(identity);
+        again.start(folder.path());
+        again.log_metrics(std::vector<Scalar>{{"loss", 0.25}}, 1);
+        again.finalize("success");
+        CHECK(table(again) == "loss,step\r\n0.5,0\r\n0.25,1\r\n");
+        CHECK(reference::content(again.log_dir() / "metrics.superseded.csv") == "loss,step\r\n0.2\r\n");
+
+        identity.set("rows", 7);
+        CSVLogger fewer{};
+        fewer.resume_run(identity);
+        fewer.start(folder.path());
+        fewer.log_metrics(std::vector<Scalar>{{"loss", 0.125}}, 2);
+        fewer.finalize("success");
+        CHECK(table(fewer) == "loss,step\r\n0.5,0\r\n0.25,1\r\n0.125,2\r\n");
+        std::filesystem::remove(fewer.log_dir() / "metrics.csv");
+        CSVLogger none{};
+        none.resume_run(identity);
+        none.start(folder.path());
+        none.log_metrics(std::vector<Scalar>{{"other", 1.0}}, 3);
+        none.finalize("success");
+        CHECK(table(none) == "other,step\r\n1.0,3\r\n");
+    }
 }
 
 }  // namespace

@@ -115,6 +115,42 @@ TEST_SUITE("loggers/run_folder") {
                                  lit::FileError);
         }
     }
+
+    TEST_CASE("a run that goes on takes its own folder again, and no other") {
+        const reference::TemporaryFolder folder;
+        RunFolder first("Test", folder.text(), "runs", "");
+        first.start("unused");
+        const lit::Dict identity = first.identity();
+        CHECK(version_in(folder) == "version_1");
+        RunFolder again("Test", folder.text(), "runs", "");
+        again.go_on_with(identity);
+        again.start("unused");
+        CHECK(again.goes_on());
+        CHECK(again.log_dir() == first.log_dir());
+
+        RunFolder named("Test", folder.text(), "runs", "mine");  // the user's word counts for more
+        named.go_on_with(identity);
+        named.start("unused");
+        CHECK(!named.goes_on());
+        CHECK(named.version() == "mine");
+        RunFolder same_name("Test", folder.text(), "runs", "version_0");
+        same_name.go_on_with(identity);
+        same_name.start("unused");
+        CHECK(same_name.goes_on());
+
+        const reference::TemporaryFolder elsewhere;  // another folder's version_0 is another run
+        std::filesystem::create_directories(elsewhere.path() / "runs" / "version_0");
+        RunFolder other("Test", elsewhere.text(), "runs", "");
+        other.go_on_with(identity);
+        other.start("unused");
+        CHECK(!other.goes_on());
+        CHECK(other.version() == "version_1");
+        std::filesystem::remove_all(first.log_dir());  // gone: a new one
+        RunFolder gone("Test", folder.text(), "runs", "");
+        gone.go_on_with(identity);
+        gone.start("unused");
+        CHECK(!gone.goes_on());
+    }
 }
 
 }  // namespace

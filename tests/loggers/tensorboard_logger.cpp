@@ -254,6 +254,21 @@ TEST_SUITE("loggers/tensorboard_logger") {
         CHECK(message.find("TensorBoardLogger: cannot write to") != std::string::npos);
         CHECK(message.find("File too large") != std::string::npos);
     }
+
+    TEST_CASE("a run that goes on writes another event file into its own folder") {
+        const reference::TemporaryFolder folder;
+        TensorBoardLogger first{};
+        first.start(folder.path());
+        const lit::Dict identity = first.run_identity();
+        first.finalize("failed");
+        TensorBoardLogger again{};
+        again.resume_run(identity);
+        again.start(folder.path());
+        CHECK(again.version() == "version_0");
+        CHECK(again.log_dir() == first.log_dir());
+        again.finalize("failed");
+        CHECK(std::distance(std::filesystem::directory_iterator(again.log_dir()), {}) == 2);
+    }
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <lit/tuner/batch_size_finder.hpp>
 
-#include <lit/core/seed.hpp>
+#include <lit/core/rng_state.hpp>
 #include <lit/tuner/tuner.hpp>
 
 #include "support/doctest.hpp"

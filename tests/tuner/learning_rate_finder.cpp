@@ -3,7 +3,7 @@
 
 #include <lit/callbacks/gradient_accumulation.hpp>
 #include <lit/callbacks/gradient_clip.hpp>
-#include <lit/core/seed.hpp>
+#include <lit/core/rng_state.hpp>
 #include <lit/optim/adam.hpp>
 #include <lit/tuner/tuner.hpp>
 

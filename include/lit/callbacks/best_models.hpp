@@ -108,6 +108,9 @@ class BestModels {
         }
         const Value& best = state.at("best_model_score");
         best_score_ = best.is_none() ? std::nullopt : std::optional(number(best));
+        if (const Value* current = state.find("current_score"); current != nullptr && !current->is_none()) {
+            current_score_ = number(*current);
+        }
         if (const Value* worst = state.find("kth_best_model_path")) {
             worst_path_ = worst->string();
         }

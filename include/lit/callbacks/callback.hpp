@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/checkpoint/checkpoint_io.hpp>
 #include <lit/core/hooks.hpp>
 #include <lit/core/value.hpp>
 #include <lit/loggers/logger.hpp>
@@ -28,6 +29,7 @@ struct progress_bar {};
 struct model_summary {};
 struct gradient_accumulation {};
 struct gradient_clip {};
+struct checkpoint_io {};  ///< writes the checkpoints of all others
 struct timer {};  ///< `max_time` and the default of `max_epochs` step back for it
 struct checkpoint {};  ///< runs after all others, and after the module in on_train_epoch_end
 struct monitor {};     ///< runs after the module in on_train_epoch_end, so that it sees what is logged there
@@ -130,7 +132,7 @@ concept StatefulCallback = requires(C& c, const C& k, const Dict& d) {
 };
 
 /// What stands in the trainer's third slot: a callback with at least one of Lightning's hooks, a logger,
-/// GradientAccumulation, GradientClip; or an std::optional of one.
+/// GradientAccumulation, GradientClip, AsyncCheckpoint; or an std::optional of one.
 ///
 /// Hooks are found by their names and called with `(auto& trainer, auto& module, ...)` and Lightning's arguments;
 /// trailing ones may be left out. A hook that is nearly right does not compile. There is no base class.
@@ -141,7 +143,8 @@ concept CallbackPolicy =
     std::movable<std::remove_cvref_t<C>> &&
     (ListensToHooks<detail::component_t<C>> || LoggerPolicy<detail::component_t<C>> ||
      AccumulatesGradients<detail::component_t<C>> || ClipsGradients<detail::component_t<C>> ||
-     ScalesLearningRates<detail::component_t<C>> || SizesBatches<detail::component_t<C>>);
+     ScalesLearningRates<detail::component_t<C>> || SizesBatches<detail::component_t<C>> ||
+     CheckpointIOPolicy<detail::component_t<C>>);
 
 /// A trainer holds its components in one of these: empty ones take no room.
 template <class... C>

@@ -89,6 +89,9 @@ class GradientAccumulationScheduler {
                 " before training, expected 1. Either GradientAccumulation was given too: keep one of "
                 "them; or an earlier fit of this trainer ended with that factor: use a new trainer.");
         }
+        if (trainer.resumes_epoch()) {
+            current_ = accumulate_grad_batches(trainer.current_epoch());
+        }
     }
     void on_train_epoch_start(auto& trainer, auto& /*module*/) {
         current_ = accumulate_grad_batches(trainer.current_epoch());

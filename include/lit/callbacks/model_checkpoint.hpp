@@ -9,6 +9,7 @@
 #include <lit/callbacks/detail/monitor.hpp>
 #include <lit/callbacks/detail/python_text.hpp>
 #include <lit/callbacks/model_checkpoint_options.hpp>
+#include <lit/checkpoint/abandoned_files.hpp>
 #include <lit/checkpoint/atomic_file.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/fixed_string.hpp>
@@ -64,8 +65,14 @@ class ModelCheckpoint {
     void setup(auto& trainer, auto& /*module*/, Stage stage) {
         in_sanity_check_ = false;
         files_.choose_folder(trainer);
+        if (stage == Stage::fit && trainer.is_global_zero()) {
+            if (const std::int64_t removed = remove_abandoned_files(dirpath()); removed > 0) {
+                trainer.warn("ModelCheckpoint: removed " + std::to_string(removed) +
+                             " files from " + dirpath().string() + " that a killed process had left half-written.");
+            }
+        }
         if (stage == Stage::fit && trainer.is_global_zero() && options_.save_top_k != 0 &&
-            detail::holds_something(dirpath())) {
+            detail::holds_something(dirpath()) && !detail::lies_in(trainer.ckpt_path(), dirpath())) {
             trainer.warn("ModelCheckpoint: the folder " + dirpath().string() + " is not empty.");
         }
     }
@@ -162,6 +169,11 @@ class ModelCheckpoint {
                                                      : dirpath());
     }
 
+    /// For `ckpt_path = "last"` in a new process: without a `dirpath`, the newest of all versions that there are.
+    [[nodiscard]] std::filesystem::path find_last_of_earlier_runs(auto& trainer) const {
+        return dirpath().empty() ? detail::newest_last_of_versions(trainer) : std::filesystem::path();
+    }
+
     /// Writes paths and scores of the best as a table, one a line and sorted by path: into `file`, else into
     /// `best_k_models.yaml` in `dirpath()`. To be called on rank 0 only.
     ///
@@ -185,6 +197,10 @@ class ModelCheckpoint {
         Dict state{{"monitor", monitor_.empty() ? Value() : Value(monitor_.name())}};
         best_.store(state, dirpath().string());
         state.set("last_model_path", files_.last_path());
+        state.set(own_key, Dict{{"last_saved", files_.last_saved()},
+                                {"step_saved", files_.step_saved()},
+                                {"waits_for_validation", waits_for_validation_},
+                                {"validation_has_run", validation_has_run_}});
         return state;
     }
     void load_state_dict(const Dict& state) {
@@ -193,6 +209,11 @@ class ModelCheckpoint {
         best_.load(state, same);
         if (const Value* last = state.find("last_model_path"); same && last != nullptr) {
             files_.set_last_path(last->string());
+        }
+        if (const Value* own = state.find(own_key); same && own != nullptr) {
+            files_.set_last_saved(own->at("last_saved").string(), own->at("step_saved").to_int());
+            waits_for_validation_ = own->at("waits_for_validation").to_bool();
+            validation_has_run_ = own->at("validation_has_run").to_bool();
         }
         if (!same) {
             std::fprintf(
@@ -205,6 +226,8 @@ class ModelCheckpoint {
 
  private:
     static constexpr std::string_view who = "ModelCheckpoint";
+    /// lit's own entry beside Lightning's: so that a resumed run saves when the one before would have.
+    static constexpr std::string_view own_key = "lit";
 
     [[nodiscard]] bool skips(auto& trainer) const {
         return trainer.fast_dev_run() || trainer.stage() != Stage::fit || trainer.sanity_checking() ||

@@ -150,9 +150,30 @@ class StochasticWeightAveraging {
             replaces_schedule_ = true;  // the file's schedule is this one; it is made when its epoch begins
         }
     }
+    void on_train_start(auto& trainer, auto& module) {
+        const std::int64_t epoch = trainer.current_epoch();
+        if ((loaded_schedule_ || (trainer.resumes_epoch() && averages_in(epoch))) && !initialized_) {
+            initialized_ = true;
+            trainer.for_each_optimizer([&](auto, auto& optimizer) {
+                std::vector<double> rates;  // those of the file, which a schedule that begins would change
+                for (std::size_t group = 0; group < group_count(optimizer); ++group) {
+                    rates.push_back(learning_rate(optimizer, group));
+                }
+                begin(trainer, epoch);
+                for (std::size_t group = 0; group < rates.size(); ++group) {
+                    set_learning_rate(optimizer, group, rates[group]);
+                }
+            });
+        }
+        if (trainer.resumes_epoch() && max_epochs_ != -1 && epoch == max_epochs_) {
+            statistics_.go_on(module);
+            passes_over_data_ = true;
+            skips_backward_ = true;
+        }
+    }
     void on_train_epoch_start(auto& trainer, auto& module) {
         const std::int64_t epoch = trainer.current_epoch();
-        const bool averages = swa_start() <= epoch && (max_epochs_ == -1 || epoch < max_epochs_);
+        const bool averages = averages_in(epoch);
         if (averages && !initialized_) {
             initialized_ = true;
             begin(trainer, epoch);
@@ -202,7 +223,7 @@ class StochasticWeightAveraging {
         return start != nullptr ? std::max<std::int64_t>(*start - 1, 0) : 0;
     }
     /// Weights in the average.
-    [[nodiscard]] std::int64_t n_averaged() const { return n_averaged_.value_or(0); }
+    [[nodiscard]] std::int64_t n_averaged() const { return n_averaged_.value_or(initial_n_averaged_); }
 
     [[nodiscard]] static constexpr const char* state_key() { return "StochasticWeightAveraging"; }
     [[nodiscard]] Dict state_dict() const {
@@ -210,7 +231,7 @@ class StochasticWeightAveraging {
         weights.ordered = true;
         return Dict{{"n_averaged", n_averaged()},
                     {"latest_update_epoch", latest_update_epoch_},
-                    {"scheduler_state", schedule_ ? schedule_->state_dict() : Value()},
+                    {"scheduler_state", in_use_ ? schedule_->state_dict() : loaded_schedule_.value_or(Value())},
                     {"average_model_state", copy_ ? Value(std::move(weights)) : Value()}};
     }
     void load_state_dict(const Dict& state) {
@@ -233,7 +254,9 @@ class StochasticWeightAveraging {
         for (std::size_t group = 0; group < std::min(groups.size(), rates.size()); ++group) {
             Dict& entry = groups[group].dict();
             const Value parameters = entry.at("params");
-            entry.erase("params");
+            for (const char* key : {"initial_lr", "swa_lr", "params"}) {  // a group that was loaded has them already
+                entry.erase(key);
+            }
             entry.set("initial_lr", rates[group]);
             entry.set("swa_lr", rates[group]);
             entry.set("params", parameters);
@@ -288,6 +311,9 @@ class StochasticWeightAveraging {
         }
     }
 
+    [[nodiscard]] bool averages_in(std::int64_t epoch) const {
+        return swa_start() <= epoch && (max_epochs_ == -1 || epoch < max_epochs_);
+    }
     /// The first epoch of averaging: the schedule is made and takes its place.
     void begin(auto& trainer, std::int64_t epoch) {
         bool swapped = false;

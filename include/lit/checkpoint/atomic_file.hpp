@@ -4,6 +4,8 @@
 #include <lit/core/error.hpp>
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,13 +20,42 @@
 #include <vector>
 
 namespace lit {
+namespace detail {
+
+inline bool flush_to_disk(int descriptor) {
+    int status = 0;
+    do {
+        status = ::fsync(descriptor);
+    } while (status != 0 && errno == EINTR);
+    return status == 0;
+}
+
+}  // namespace detail
+
+/// Flushes the folder that holds `path` to the disk, so that a new name in it survives a power cut. Some file systems
+/// cannot flush a folder and say so, which is no error.
+///
+/// Errors  FileError with the path and the system's reason.
+inline void flush_folder_of(const std::filesystem::path& path) {
+    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool flushed = descriptor >= 0 && detail::flush_to_disk(descriptor);
+    const int code = errno;
+    if (descriptor >= 0) {
+        ::close(descriptor);
+    }
+    if (!flushed && code != EINVAL && code != ENOTSUP && code != EACCES) {
+        throw FileError("\"" + path.string() +
+                        "\" was saved, but its folder cannot be flushed to the disk: " + std::strerror(code) + ".");
+    }
+}
 
 /// A file that appears under its name complete and on the disk, or not at all.
 ///
 /// Writes into a temporary file in the same folder (`.<name>.<process>.<n>.tmp`), which `commit` flushes to
 /// the disk and renames; then the folder is flushed too. Without `commit` the temporary file is removed and
 /// whatever stood under the name before stays. Only a process that is killed can leave a temporary file
-/// behind.
+/// behind, which `remove_abandoned_files` removes: as long as it is being written it is locked.
 ///
 /// Errors  FileError with the path and the system's reason, from every member; a file that was not committed
 ///         leaves nothing.
@@ -44,6 +75,9 @@ class AtomicFile {
             descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
             if (descriptor_ < 0 && errno != EEXIST && errno != EINTR) {
                 break;
+            }
+            if (descriptor_ >= 0 && !lock()) {
+                ::close(std::exchange(descriptor_, -1));
             }
         }
         if (descriptor_ < 0) {
@@ -70,7 +104,7 @@ class AtomicFile {
     /// Makes the file appear under its name, replacing what was there.
     void commit() {
         write_collected();
-        if (!flush(descriptor_)) {
+        if (!detail::flush_to_disk(descriptor_)) {
             fail("cannot flush to the disk", errno);
         }
         // close may report what write did not (network file systems); the descriptor is gone either way.
@@ -81,7 +115,7 @@ class AtomicFile {
             fail("cannot be given its name", errno);
         }
         temporary_.clear();
-        flush_folder();
+        flush_folder_of(target_);
     }
 
  private:
@@ -90,6 +124,12 @@ class AtomicFile {
     static constexpr std::size_t largest_write = std::size_t{1} << 30;
     static constexpr int attempts = 1000;
 
+    // False when somebody who removes abandoned files was faster. Where files cannot be locked, none is taken for abandoned.
+    [[nodiscard]] bool lock() const {
+        struct stat status {};
+        return ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 ? errno != EWOULDBLOCK
+                                                            : ::fstat(descriptor_, &status) != 0 || status.st_nlink > 0;
+    }
     void write_collected() {
         write_through(collected_.data(), collected_.size());
         collected_.clear();
@@ -124,28 +164,6 @@ class AtomicFile {
             temporary_.clear();
         }
     }
-    static bool flush(int descriptor) {
-        int status = 0;
-        do {
-            status = ::fsync(descriptor);
-        } while (status != 0 && errno == EINTR);
-        return status == 0;
-    }
-    // So that the new name survives a power cut. Some file systems cannot flush a folder and say so.
-    void flush_folder() const {
-        const int descriptor = ::open(folder().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        const bool flushed = descriptor >= 0 && flush(descriptor);
-        const int code = errno;
-        if (descriptor >= 0) {
-            ::close(descriptor);
-        }
-        if (!flushed && code != EINVAL && code != ENOTSUP && code != EACCES) {
-            throw FileError(
-                "\"" + target_.string() +
-                "\" was saved, but its folder cannot be flushed to the disk: " + std::strerror(code) + ".");
-        }
-    }
-
     std::filesystem::path target_;
     std::filesystem::path temporary_;
     int descriptor_ = -1;

@@ -67,15 +67,8 @@ inline Value load_checkpoint(const std::filesystem::path& path, PickleLimits lim
     }
 }
 
-/// Writes a file that `torch.load(weights_only=True)` and Lightning read; see AtomicFile for what happens on
-/// failure.
-///
-/// Missing folders on the way are made.
-/// Errors  FileError with the path and the system's reason; CheckpointError for values that cannot be
-/// written. Cost    the file is written from the storages themselves; the caller waits until it is on the
-/// disk.
-inline void save_checkpoint_file(const std::filesystem::path& path, const Value& value) {
-    const Pickled pickled = write_pickle(value);
+/// Writes what `write_pickle` made as a file; see `save_checkpoint_file`. The storages are on the CPU.
+inline void write_checkpoint_file(const std::filesystem::path& path, const Pickled& pickled) {
     if (path.has_parent_path()) {
         std::error_code code;
         std::filesystem::create_directories(path.parent_path(), code);
@@ -91,6 +84,19 @@ inline void save_checkpoint_file(const std::filesystem::path& path, const Value&
         throw CheckpointError("\"" + path.string() + "\" was not saved: " + error.what_without_backtrace());
     }
     file.commit();
+}
+
+/// Writes a file that `torch.load(weights_only=True)` and Lightning read; see AtomicFile for what happens on
+/// failure.
+///
+/// Missing folders on the way are made.
+/// Errors  FileError with the path and the system's reason; CheckpointError for values that cannot be
+/// written. Cost    the file is written from the storages themselves; the caller waits until it is on the
+/// disk.
+inline void save_checkpoint_file(const std::filesystem::path& path, const Value& value) {
+    Pickled pickled = write_pickle(value);
+    pickled.bring_to_host();
+    write_checkpoint_file(path, pickled);
 }
 
 }  // namespace lit

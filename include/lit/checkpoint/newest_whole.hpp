@@ -8,12 +8,43 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 namespace lit {
+
+/// The newest whole `.ckpt` file of a folder other than `damaged`, and what is in it; empty when there is none. `tell(text)`
+/// hears of each file that is passed over; one of which `fits(contents)` says no is passed over too.
+template <class Tell, class Fits>
+[[nodiscard]] std::optional<std::pair<std::filesystem::path, Value>> find_newest_whole_checkpoint(
+    const std::filesystem::path& damaged, Tell&& tell, Fits&& fits) {
+    std::vector<std::pair<std::filesystem::file_time_type, std::filesystem::path>> others;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(damaged.has_parent_path() ? damaged.parent_path() : ".")) {
+        std::error_code code;
+        if (entry.path().extension() == ".ckpt" && entry.is_regular_file(code) &&
+            !std::filesystem::equivalent(entry.path(), damaged, code)) {
+            others.emplace_back(entry.last_write_time(code), entry.path());
+        }
+    }
+    std::ranges::sort(others, std::greater{});
+    for (const auto& [written, other] : others) {
+        try {
+            Value value = load_checkpoint(other);
+            if (fits(std::as_const(value))) {
+                return std::pair(other, std::move(value));
+            }
+            tell("\"" + other.string() + "\" holds only weights.");
+        } catch (const CheckpointError& damage) {
+            tell(std::string(damage.what()));
+        } catch (const FileError&) {  // pruned or made unreadable a moment ago: as if it were not there
+        }
+    }
+    return std::nullopt;
+}
 
 /// Reads a checkpoint or, where it is damaged, the newest whole one beside it: every `.ckpt` file of its folder is tried, the
 /// newest first. `tell(text)` hears of each file that is passed over, and of the one that was taken; one of which
@@ -28,30 +59,12 @@ template <class Tell, class Fits>
         return {path, load_checkpoint(path)};
     } catch (const CheckpointError& error) {
         tell(std::string(error.what()));
-        std::vector<std::pair<std::filesystem::file_time_type, std::filesystem::path>> others;
-        for (const auto& entry : std::filesystem::directory_iterator(path.has_parent_path() ? path.parent_path() : ".")) {
-            std::error_code code;
-            if (entry.path().extension() == ".ckpt" && entry.is_regular_file(code) &&
-                !std::filesystem::equivalent(entry.path(), path, code)) {
-                others.emplace_back(entry.last_write_time(code), entry.path());
-            }
+        auto found = find_newest_whole_checkpoint(path, tell, fits);
+        if (!found) {
+            throw;
         }
-        std::ranges::sort(others, std::greater{});
-        for (const auto& [written, other] : others) {
-            try {
-                Value value = load_checkpoint(other);
-                if (!fits(std::as_const(value))) {
-                    tell("\"" + other.string() + "\" holds only weights.");
-                    continue;
-                }
-                tell("going on from \"" + other.string() + "\" instead, the newest whole file beside it.");
-                return {other, std::move(value)};
-            } catch (const CheckpointError& damage) {
-                tell(std::string(damage.what()));
-            } catch (const FileError&) {  // pruned or made unreadable a moment ago: as if it were not there
-            }
-        }
-        throw;
+        tell("going on from \"" + found->first.string() + "\" instead, the newest whole file beside it.");
+        return std::move(*found);
     }
 }
 

@@ -22,10 +22,30 @@
 
 namespace lit {
 
+namespace detail {
+
+/// The bytes of a storage on its device, as a tensor: uint8 `[nbytes]`.
+inline at::Tensor storage_bytes(const c10::Storage& storage) {
+    at::Tensor bytes = at::empty({0}, at::TensorOptions(at::kByte).device(storage.device()));
+    bytes.set_(storage, 0, {static_cast<std::int64_t>(storage.nbytes())}, {1});
+    return bytes;
+}
+
+}  // namespace detail
+
 /// A pickle and the storages that its tensors refer to: number `i` belongs into the record `data/i`.
 struct Pickled {
     std::string data;
-    std::vector<c10::Storage> storages;  ///< on the CPU
+    std::vector<c10::Storage> storages;  ///< the tensors' own, wherever they are
+
+    /// Copies what is on other devices to the CPU, a whole storage at once, so that views of it stay views.
+    void bring_to_host() {
+        for (c10::Storage& storage : storages) {
+            if (!storage.device().is_cpu()) {
+                storage = detail::storage_bytes(storage).cpu().storage();
+            }
+        }
+    }
 };
 
 namespace detail {
@@ -71,7 +91,6 @@ class PickleWriter {
     Pickled result_;
     // Python cannot read one storage as two types, hence the type beside the storage.
     std::map<std::pair<const c10::StorageImpl*, std::string_view>, std::size_t> known_;
-    std::vector<c10::Storage> kept_;  // so that no address is used twice
 };
 
 inline bool is_utf8(std::string_view text) {
@@ -142,14 +161,7 @@ inline std::size_t PickleWriter::storage_index(const at::Tensor& tensor, std::st
     const auto [entry, added] =
         known_.try_emplace({storage.unsafeGetStorageImpl(), type}, result_.storages.size());
     if (added) {
-        kept_.push_back(storage);
-        if (storage.device().is_cpu()) {
-            result_.storages.push_back(storage);
-        } else {  // the whole storage at once, so that views of it stay views
-            at::Tensor bytes = at::empty({0}, tensor.options().dtype(at::kByte).requires_grad(false));
-            bytes.set_(storage, 0, {static_cast<std::int64_t>(storage.nbytes())}, {1});
-            result_.storages.push_back(bytes.cpu().storage());
-        }
+        result_.storages.push_back(storage);
     }
     return entry->second;
 }
@@ -282,13 +294,12 @@ inline void PickleWriter::write(const Value& value, std::size_t depth) {
 
 /// Writes a value as a pickle of protocol 2, with only what `torch.load(weights_only=True)` accepts.
 ///
-/// Shapes  a tensor keeps shape, strides and dtype; tensors that share a storage go on sharing it. From other
-/// devices the
-///         storage is copied to the CPU; the names of devices are not kept.
+/// Shapes  a tensor keeps shape, strides and dtype; tensors that share a storage go on sharing it. The names of devices
+///         are not kept: whoever reads the file has them on the CPU.
 /// Errors  CheckpointError that says where: Opaque values, undefined, sparse, quantised and meta tensors,
 /// text that is
 ///         not UTF-8, keys that Python cannot hash, more than 100 levels.
-/// Cost    no copy of CPU storages; waits for the device of any other tensor.
+/// Cost    no copy of storages: what changes in them before they are written is written.
 inline Pickled write_pickle(const Value& value) { return detail::PickleWriter().run(value); }
 
 }  // namespace lit

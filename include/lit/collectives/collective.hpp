@@ -33,6 +33,13 @@ concept BroadcastsValues = requires(C& c, at::Tensor t, std::string s, std::int6
     { c.broadcast(s, root) } -> std::same_as<std::string>;
 };
 
+/// Optional: `finish_all_reduce(start_all_reduce(t, op))` is `all_reduce(t, op)`, and what stands between them is done while
+/// the ranks talk.
+template <class C>
+concept StartsReductions = requires(C& c, const at::Tensor& t, ReduceOp op) {
+    { c.finish_all_reduce(c.start_all_reduce(t, op)) } -> std::same_as<at::Tensor>;
+};
+
 /// The ranks of a run, and what they can do together. Every call is made by every rank, in the same order.
 ///
 /// all_reduce(t, op)   any shape in, the same shape out, equal on all ranks; `mean` divides after the sum.

@@ -15,6 +15,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/Store.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <torch/csrc/distributed/c10d/Work.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -94,6 +95,25 @@ inline auto gloo_devices(bool on_one_machine) {
 }
 
 }  // namespace detail
+
+/// A reduction that goes on by itself; it may be left without waiting.
+class PendingReduction {
+ public:
+    PendingReduction(c10::intrusive_ptr<c10d::Work> work, at::Tensor value)
+        : work_(std::move(work)), value_(std::move(value)) {}
+
+    /// The reduced value; null work is a world of one. Errors  as those of the operation.
+    [[nodiscard]] at::Tensor wait() const {
+        if (work_) {
+            work_->wait();
+        }
+        return value_;
+    }
+
+ private:
+    c10::intrusive_ptr<c10d::Work> work_;
+    at::Tensor value_;
+};
 
 struct ProcessGroupOptions {
     std::chrono::milliseconds timeout = std::chrono::minutes{30};  ///< for meeting, and for each operation
@@ -176,6 +196,23 @@ class ProcessGroupCollective {
             }
         }
         return tensors[0].to(value.device());
+    }
+
+    /// Starts `all_reduce` of a CPU tensor, for every `op` but the mean; `finish_all_reduce` waits for the result.
+    [[nodiscard]] PendingReduction start_all_reduce(const at::Tensor& value, ReduceOp op) const {
+        std::vector<at::Tensor> tensors{own_copy(value)};
+        c10::intrusive_ptr<c10d::Work> work;
+        if (group_) {
+            c10d::AllreduceOptions options;
+            options.reduceOp = c10d_op(op);
+            guarded("all_reduce", [&] { work = group_->allreduce(tensors, options); });
+        }
+        return {std::move(work), std::move(tensors[0])};
+    }
+    [[nodiscard]] at::Tensor finish_all_reduce(const PendingReduction& pending) const {
+        at::Tensor value;
+        guarded("all_reduce", [&] { value = pending.wait(); });
+        return value;
     }
 
     [[nodiscard]] at::Tensor all_gather(const at::Tensor& value) const {

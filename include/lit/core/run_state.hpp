@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace lit {
 
@@ -37,6 +38,7 @@ struct RunState {
     Hook current_hook = Hook::none;
     bool should_stop = false;
     std::string stop_reason;
+    std::optional<Status> asked_to_end_by;  ///< while an Interrupt is handled: its status
     FitProgress progress;
     bool automatic_optimization = true;
     SteppingEstimate stepping_estimate;
@@ -44,7 +46,8 @@ struct RunState {
     ResumePoint resume_point;   ///< of the checkpoint that this run goes on from, until it is taken up
     LoaderStateRef train_loader;
     bool batch_finished = false;  ///< nothing is left to do for the last batch: no validation, no count of its window
-    at::Tensor validation_began_from;  ///< the generator's state then; defined while a fit's validation is under way
+    ValidationBegin validation_began;  ///< of a fit's validation
+    std::vector<std::int64_t> validation_rows;  ///< batches of each validation loader of this fit: the x of their rows
 
     MetricTable callback_metrics;
     MetricTable logged_metrics;

@@ -5,7 +5,6 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/Generator.h>
-#include <ATen/core/Tensor.h>
 #include <torch/cuda.h>
 
 #include <charconv>
@@ -59,29 +58,5 @@ inline std::uint64_t seed_everything(std::optional<std::uint64_t> seed = std::nu
     torch::cuda::manual_seed_all(chosen);
     return chosen;
 }
-
-/// The state of the CPU's default generator: a uint8 tensor of 5056 elements, as Python's `torch.get_rng_state()`.
-[[nodiscard]] inline at::Tensor get_rng_state() {
-    auto generator = at::detail::getDefaultCPUGenerator();
-    const std::lock_guard lock(generator.mutex());
-    return generator.get_state();
-}
-inline void set_rng_state(const at::Tensor& state) {
-    auto generator = at::detail::getDefaultCPUGenerator();
-    const std::lock_guard lock(generator.mutex());
-    generator.set_state(state);
-}
-
-/// What happens while it lives draws from the CPU's generator without leaving a trace.
-class RngIsolation {
- public:
-    RngIsolation() : state_(get_rng_state()) {}
-    RngIsolation(const RngIsolation&) = delete;
-    RngIsolation& operator=(const RngIsolation&) = delete;
-    ~RngIsolation() { set_rng_state(state_); }
-
- private:
-    at::Tensor state_;
-};
 
 }  // namespace lit

@@ -3,7 +3,7 @@
 
 #include <lit/core/batch.hpp>
 #include <lit/core/error.hpp>
-#include <lit/core/seed.hpp>
+#include <lit/core/rng_state.hpp>
 #include <lit/core/value.hpp>
 #include <lit/data/dataset.hpp>
 #include <lit/data/distributed_sampler.hpp>

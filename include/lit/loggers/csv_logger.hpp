@@ -33,8 +33,9 @@ struct CSVLoggerOptions {
 /// Columns are all names seen so far, sorted, with `step` among them; a cell is empty where a row has no such
 /// value. A new name rewrites the file (through a temporary one, so that no reader meets half a table). As in
 /// Lightning, a `metrics.csv` that is already in the folder of a version that the user names is deleted at
-/// start, with a warning. Errors  ConfigError on construction (`flush_logs_every_n_steps` < 1); FileError
-/// with the path and the reason from
+/// start, with a warning. A fit that goes on from a checkpoint in another process writes on into its own table: rows that
+/// came after the checkpoint move to the end of `metrics.superseded.csv`.
+/// Errors  ConfigError on construction (`flush_logs_every_n_steps` < 1); FileError with the path and the reason from
 ///         start() and from every call that writes.
 /// Cost    rows are buffered and written every `flush_logs_every_n_steps` steps, and once the last write is 5
 /// seconds ago. Source  Lightning `CSVLogger`, byte for byte, whose Trainer writes every row at once.
@@ -57,6 +58,11 @@ class CSVLogger {
         }
         folder_.start(default_root_dir);
         const std::filesystem::path path = folder_.log_dir() / "metrics.csv";
+        written_ = std::chrono::steady_clock::now();
+        if (folder_.goes_on()) {
+            metrics_ = detail::MetricsFile::go_on(folder_.who(), path, rows_before_);
+            return;
+        }
         std::error_code reason;
         if (std::filesystem::remove(path, reason)) {
             std::fprintf(stderr, "lit: CSVLogger: %s was there from an earlier run and has been deleted.\n",
@@ -65,7 +71,17 @@ class CSVLogger {
             detail::throw_file_error(folder_.who(), "delete", path, reason.value());
         }
         metrics_ = detail::MetricsFile(folder_.who(), path);
-        written_ = std::chrono::steady_clock::now();
+    }
+    /// Which run this is, and how many rows it has.
+    [[nodiscard]] Dict run_identity() const {
+        Dict identity = folder_.identity();
+        identity.set("rows", metrics_.rows());
+        return identity;
+    }
+    /// From start() on: the same folder, and the table with as many rows as it had then.
+    void resume_run(const Dict& identity) {
+        folder_.go_on_with(identity);
+        rows_before_ = identity.at("rows").to_int();
     }
 
     void log_metrics(std::span<const Scalar> metrics, std::int64_t step) {
@@ -109,9 +125,10 @@ class CSVLogger {
     std::string prefix_;
     Dict hparams_;
     detail::MetricsFile metrics_;
+    std::int64_t rows_before_ = 0;  ///< of the run that is gone on with
     std::chrono::steady_clock::time_point written_{};
 };
 static_assert(LoggerPolicy<CSVLogger>);
-static_assert(FlushesLogs<CSVLogger>);
+static_assert(FlushesLogs<CSVLogger> && ContinuesRun<CSVLogger>);
 
 }  // namespace lit

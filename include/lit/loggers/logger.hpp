@@ -49,6 +49,13 @@ concept KnowsItsFolder = requires(const L& l) {
     { l.log_dir() } -> std::convertible_to<std::filesystem::path>;
 };
 
+/// Optional: says which run it writes, and how far it has come; before start() it can be told to go on with that one.
+template <class L>
+concept ContinuesRun = requires(L& l, const Dict& identity) {
+    { l.run_identity() } -> std::convertible_to<Dict>;
+    l.resume_run(identity);
+};
+
 /// Takes the numbers of a run to where somebody will look at them.
 ///
 /// A logger is inert until start(): constructing it touches nothing. All calls below `start` come from rank 0
@@ -62,6 +69,8 @@ concept KnowsItsFolder = requires(const L& l) {
 /// log_metrics(m, x)    one row; `x` is the step on the horizontal axis, which may come again and may go back
 /// to 0. save()               after every row, so it is cheap: rows may stay buffered for some seconds.
 /// after_save_checkpoint(c)  optional: a ModelCheckpoint has written `c.last_saved_path()`.
+/// run_identity(), resume_run(d)  optional: a checkpoint holds which run this is, with every row so far where others can
+///                      read it; a fit that goes on from the checkpoint in another process writes to the same place.
 /// flush()              optional, see lit::flush_logs: everything so far is where others can read it.
 /// finalize(status)     at the end of every run: "success", "failed" or "finished". Nothing stays buffered.
 /// name(), version()    of the experiment and of the run: `lightning_logs`, `version_3`; version() is empty

@@ -14,6 +14,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,16 @@ class MetricsFile {
  public:
     MetricsFile() = default;
     MetricsFile(std::string_view who, std::filesystem::path path) : who_(who), path_(std::move(path)) {}
+    /// The file of a run that goes on: with the first `rows` of its rows. What comes after them is added, under the header
+    /// that it had, to `<name>.superseded.csv` beside it.
+    ///
+    /// Fewer rows are told on stderr.
+    /// Errors  FileError where it cannot be written.
+    [[nodiscard]] static MetricsFile go_on(std::string_view who, std::filesystem::path path, std::int64_t rows) {
+        MetricsFile file(who, std::move(path));
+        file.take_up(rows);
+        return file;
+    }
     MetricsFile(MetricsFile&&) noexcept = default;
     MetricsFile& operator=(MetricsFile&& other) noexcept {
         if (this != &other) {
@@ -37,6 +48,7 @@ class MetricsFile {
             file_ = std::move(other.file_);
             keys_ = std::move(other.keys_);
             header_written_ = other.header_written_;
+            rows_ = other.rows_;
             cells_ = std::move(other.cells_);
             tag_ = std::move(other.tag_);
             buffer_ = std::exchange(other.buffer_, {});
@@ -48,6 +60,8 @@ class MetricsFile {
     ~MetricsFile() { write_last(); }
 
     [[nodiscard]] bool pending() const { return !buffer_.empty(); }
+    /// Rows so far, those that wait among them.
+    [[nodiscard]] std::int64_t rows() const { return rows_; }
 
     void add_row(std::string_view prefix, std::span<const Scalar> metrics, std::int64_t step) {
         const auto name_of = [&](const Scalar& metric) -> std::string_view {
@@ -67,6 +81,7 @@ class MetricsFile {
             append_cell(cells_[i], step);
         }
         buffer_ += "\r\n";
+        ++rows_;
     }
 
     void flush() {
@@ -135,6 +150,58 @@ class MetricsFile {
                 throw;
             }
         }
+    }
+
+    void take_up(std::int64_t rows) {
+        std::string all;
+        if (std::ifstream in(path_, std::ios::binary); in) {
+            all.assign(std::istreambuf_iterator<char>(in), {});
+        }
+        const std::size_t head = all.find('\n') + 1;  // 0 where there is none
+        std::size_t end = head;
+        while (head > 0 && rows_ < rows) {
+            const std::size_t next = all.find('\n', end);
+            if (next == std::string::npos) {
+                break;
+            }
+            end = next + 1;
+            ++rows_;
+        }
+        if (rows_ < rows) {
+            std::fprintf(stderr, "lit: warning: %s: %s has %lld of the %lld rows that the checkpoint speaks of. The others are "
+                         "lost; the table goes on behind those that are there.\n",
+                         who_.c_str(), path_.c_str(), static_cast<long long>(rows_), static_cast<long long>(rows));
+        }
+        if (end < all.size()) {
+            std::filesystem::path superseded = path_;
+            superseded.replace_extension(".superseded" + path_.extension().string());
+            AppendFile past(who_, superseded, AppendFile::Mode::append);
+            past.write(all.substr(0, head) + all.substr(end) + (all.ends_with('\n') ? "" : "\r\n"));
+            past.close();
+            replace_file(who_, path_, [&](AppendFile& out) { out.write(all.substr(0, end)); });
+        }
+        if (head > 0) {
+            keys_ = names_in(all.substr(0, head - 1));
+            header_written_ = true;
+        }
+    }
+    /// The names in a header, as `header_of` writes them.
+    [[nodiscard]] static std::vector<std::string> names_in(std::string_view line) {
+        std::vector<std::string> names(1);
+        bool quoted = false;
+        for (std::size_t i = 0; i < line.size(); ++i) {
+            const char c = line[i];
+            if (quoted && c == '"' && i + 1 < line.size() && line[i + 1] == '"') {
+                names.back() += line[++i];
+            } else if (c == '"') {
+                quoted = !quoted;
+            } else if (c == ',' && !quoted) {
+                names.emplace_back();
+            } else if (c != '\r' || quoted) {
+                names.back() += c;
+            }
+        }
+        return names;
     }
 
     /// Rewrites the file line by line with the new header; the cells are numbers, so a comma only ever
@@ -228,6 +295,7 @@ class MetricsFile {
     std::filesystem::path path_;
     AppendFile file_;
     bool header_written_ = false;
+    std::int64_t rows_ = 0;
     std::vector<std::string> keys_;
     std::vector<Cell> cells_;
     std::string tag_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/core/error.hpp>
+#include <lit/core/value.hpp>
 #include <lit/loggers/logger.hpp>
 
 #include <fcntl.h>
@@ -126,7 +127,8 @@ void replace_file(std::string_view who, const std::filesystem::path& path, auto&
 /// Where a run's files go: `<save_dir>/<name>/<version>[/<sub_dir>]`.
 ///
 /// Without a version of the user's, the version is one more than the greatest `version_N` that is there, else
-/// 0. The folder is claimed by creating it, so two runs that start at once do not share one.
+/// 0. The folder is claimed by creating it, so two runs that start at once do not share one. A run that goes on in
+/// another process takes its own folder again, where that is still there and is the one that it would look in.
 class RunFolder {
  public:
     RunFolder(std::string who, const std::string& save_dir, std::string name, std::string version,
@@ -136,6 +138,20 @@ class RunFolder {
           name_(std::move(name)),
           version_(std::move(version)),
           sub_dir_(std::move(sub_dir)) {}
+
+    /// Which run this is, for `go_on_with` in another process.
+    [[nodiscard]] Dict identity() const {
+        return {{"version", version_}, {"log_dir", std::filesystem::absolute(log_dir_).lexically_normal().string()}};
+    }
+    /// From start() on this is that run, if it can be; a version that the user named stays.
+    void go_on_with(const Dict& identity) {
+        if (!started_) {
+            wanted_version_ = identity.at("version").string();
+            wanted_folder_ = identity.at("log_dir").string();
+        }
+    }
+    /// Whether start() found the folder of the run that it was to go on with.
+    [[nodiscard]] bool goes_on() const { return goes_on_; }
 
     /// Errors  FileError with the path and the system's reason.
     void start(const std::filesystem::path& default_root_dir) {
@@ -147,6 +163,7 @@ class RunFolder {
         }
         const std::filesystem::path root = name_.empty() ? save_dir_ : save_dir_ / name_;
         create_folders(root);
+        take_own_folder(root);
         std::filesystem::path run;
         if (version_.empty()) {
             std::int64_t number = next_version(root);
@@ -200,6 +217,19 @@ class RunFolder {
         }
     }
 
+    void take_own_folder(const std::filesystem::path& root) {
+        if (wanted_version_.empty() || (!version_.empty() && version_ != wanted_version_)) {
+            return;
+        }
+        const std::filesystem::path folder = std::filesystem::absolute(root / wanted_version_ / sub_dir_).lexically_normal();
+        const auto plain = [](const std::filesystem::path& path) { return path.has_filename() ? path : path.parent_path(); };
+        std::error_code reason;
+        if (plain(folder) == plain(wanted_folder_) && std::filesystem::is_directory(folder, reason)) {
+            version_ = wanted_version_;
+            goes_on_ = true;
+        }
+    }
+
     /// As Lightning reads them: `version_7` and also `version_7_old` are number 7.
     [[nodiscard]] std::int64_t next_version(const std::filesystem::path& root) const {
         std::error_code reason;
@@ -231,6 +261,9 @@ class RunFolder {
     std::string version_;
     std::string sub_dir_;
     std::filesystem::path log_dir_;
+    std::string wanted_version_;
+    std::filesystem::path wanted_folder_;
+    bool goes_on_ = false;
     bool started_ = false;
 };
 

@@ -56,6 +56,12 @@ class TensorBoardLogger {
         events();
     }
 
+    /// Which run this is.
+    [[nodiscard]] Dict run_identity() const { return folder_.identity(); }
+    /// From start() on: the same folder, with an event file beside those that are there. Of points of one step TensorBoard
+    /// shows the last that was written.
+    void resume_run(const Dict& identity) { folder_.go_on_with(identity); }
+
     void log_metrics(std::span<const Scalar> metrics, std::int64_t step) {
         events().add_scalars(prefix_, metrics, step);
     }
@@ -146,6 +152,6 @@ class TensorBoardLogger {
     bool session_open_ = false;
 };
 static_assert(LoggerPolicy<TensorBoardLogger>);
-static_assert(FlushesLogs<TensorBoardLogger>);
+static_assert(FlushesLogs<TensorBoardLogger> && ContinuesRun<TensorBoardLogger>);
 
 }  // namespace lit

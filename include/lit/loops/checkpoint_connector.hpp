@@ -2,17 +2,19 @@
 #pragma once
 
 #include <lit/callbacks/callback.hpp>
-#include <lit/checkpoint/file.hpp>
 #include <lit/checkpoint/module_state.hpp>
 #include <lit/checkpoint/schema.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/hparams.hpp>
 #include <lit/core/reflection.hpp>
-#include <lit/core/seed.hpp>
+#include <lit/core/stage.hpp>
+#include <lit/loops/checkpoint_keeper.hpp>
 #include <lit/loops/data_hparams.hpp>
 #include <lit/loops/dispatch.hpp>
-#include <lit/loops/open_window.hpp>
+#include <lit/loops/lit_entry.hpp>
+#include <lit/loops/resume_differences.hpp>
 #include <lit/loops/run.hpp>
+#include <lit/precision/precision.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -20,13 +22,12 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
-namespace lit {
-namespace detail {
+namespace lit::detail {
 
-/// lit's own entry beside Lightning's: what Lightning does not store.
-inline constexpr std::string_view lit_key = "lit";
 /// In Lightning `max_time` is a Timer among the callbacks.
 inline constexpr std::string_view max_time_key = "Timer";
 
@@ -79,9 +80,10 @@ class CheckpointConnector {
             run_.for_each_scheduler([&](auto& slot, auto&) { schedulers.push_back(slot.state_dict()); });
             checkpoint.set(checkpoint_key::optimizer_states, std::move(optimizers));
             checkpoint.set(checkpoint_key::lr_schedulers, std::move(schedulers));
-            // A resumed run that broke off before it could go on hands the place on that it came from.
-            const ResumePoint& pending = state.resume_point;
-            checkpoint.set(lit_key, (pending.empty() ? resume_point() : pending).state_dict());
+            if constexpr (StatefulPrecision<Precision>) {
+                checkpoint.set(precision_key(), run_.precision().state_dict());
+            }
+            checkpoint.set(lit_key, LitEntry<Run>(run_).dump());
         }
         if constexpr (reflection::field_count<typename Module::hparams_type> > 0) {
             checkpoint.set(checkpoint_key::hparams_name, "kwargs");
@@ -121,18 +123,32 @@ class CheckpointConnector {
         if (const Value* timer = callbacks->dict().find(max_time_key); timer != nullptr && keeps_max_time(run_)) {
             run_.state().max_time_clock.load_state_dict(timer->dict());
         }
+        std::vector<std::string> unclaimed;
+        for (const auto& [key, state] : callbacks->dict()) {
+            if (key.is<std::string>() && !key.equals(max_time_key)) {
+                unclaimed.push_back(key.string());
+            }
+        }
         for_each_component(run_.components(), [&](auto& component) {
             if constexpr (StatefulCallback<std::remove_reference_t<decltype(component)>>) {
-                if (const Value* own = callbacks->dict().find(std::string_view(std::string(component.state_key())))) {
+                const std::string key = component.state_key();
+                if (const Value* own = callbacks->dict().find(std::string_view(key))) {
                     component.load_state_dict(own->dict());
+                    std::erase(unclaimed, key);
                 }
             }
         });
+        if (!unclaimed.empty() && run_.stage() == Stage::fit) {
+            run_.warn("\"" + run_.ckpt_path().string() + "\" holds the state of components that this trainer does not have: " +
+                      listed(unclaimed, ", ") + ". Add them, with the same settings, to go on with their state.");
+        }
     }
 
-    /// After the optimizers were made: counters, optimizers, schedulers, the generator, what monitors look at.
-    /// Errors  CheckpointError for a file of weights alone, and for another number of optimizers or schedulers;
-    ///         ConfigError when the file has more epochs than `max_epochs`.
+    /// After the optimizers were made: counters, optimizers, schedulers, the precision, the generators, what monitors look
+    /// at.
+    ///
+    /// Errors  CheckpointError for a file of weights alone, and one that says field by field where optimizers or schedulers
+    ///         are others; ConfigError when the file has more epochs than `max_epochs`.
     void restore_training(const Dict& checkpoint) {
         if (!checkpoint.contains(checkpoint_key::optimizer_states)) {
             throw CheckpointError("fit: " + run_.ckpt_path().string() +
@@ -149,80 +165,78 @@ class CheckpointConnector {
             }
             run_.state().progress = progress;
         }
-        restore_list("optimizers", checkpoint.at(checkpoint_key::optimizer_states).items(), [&](auto&& visit) {
-            run_.for_each_optimizer(
-                [&](auto, auto& optimizer) { visit([&](const Value& state) { load_optimizer_state(optimizer, state); }); });
-        });
+        const Dict* entry = part(&checkpoint, lit_key);
+        const List& optimizers = checkpoint.at(checkpoint_key::optimizer_states).items();
         // A schedule that takes the place of the module's comes with its component's state.
-        if (!replaces_schedule(run_.components())) {
-            restore_list("schedulers", checkpoint.at(checkpoint_key::lr_schedulers).items(), [&](auto&& visit) {
-                run_.for_each_scheduler(
-                    [&](auto& slot, auto&) { visit([&](const Value& state) { slot.load_state_dict(state); }); });
-            });
+        const bool own_schedule = replaces_schedule(run_.components());
+        const List schedulers = own_schedule ? List() : checkpoint.at(checkpoint_key::lr_schedulers).items();
+        check_optimizers(optimizers, schedulers, own_schedule, entry);
+        std::size_t index = 0;
+        run_.for_each_optimizer([&](auto, auto& optimizer) { load_optimizer_state(optimizer, optimizers[index++]); });
+        if (!own_schedule) {
+            index = 0;
+            run_.for_each_scheduler([&](auto& slot, auto&) { slot.load_state_dict(schedulers[index++]); });
         }
-        ResumePoint& point = run_.state().resume_point;
-        point = {};
-        if (const Value* own = checkpoint.find(lit_key)) {
-            point.load_state_dict(own->dict());
-            if (!point.empty()) {
-                set_rng_state(point.rng_state);
+        if constexpr (StatefulPrecision<Precision>) {
+            if (const Value* own = checkpoint.find(precision_key())) {
+                run_.precision().load_state_dict(own->dict());
             }
-            for (const auto& [name, value] : point.callback_metrics) {
-                run_.set_callback_metric(MetricNames::intern(name.string()), value.to_double());
-            }
+        }
+        run_.state().resume_point = {};
+        if (entry != nullptr) {
+            LitEntry<Run>(run_).restore_place(*entry);
         }
     }
 
  private:
-    /// Where the run is now.
-    [[nodiscard]] ResumePoint resume_point() {
-        RunState& state = run_.state();
-        ResumePoint point{.rng_state = get_rng_state()};
-        for (const auto& [id, number] : run_.callback_metrics().items()) {
-            point.callback_metrics.append(MetricNames::name(id), number.value());
-        }
-        if (run_.stage() != Stage::fit) {
-            return point;
-        }
-        if (run_.world_size() == 1) {  // what one rank has gathered is not what another has
-            point.metrics = state.train_results.state(state.ranks);
-        }
-        point.gradients = gradients_of_open_window(run_);
-        if (!state.progress.batch.is_last_batch) {  // else the next epoch takes no order up
-            point.train_loader = state.train_loader.state_dict();
-        }
-        if (state.validation_began_from.defined()) {
-            point.rng_state = state.validation_began_from;
-            point.in_validation = true;
-        }
-        point.batch_finished = state.batch_finished;
-        return point;
-    }
-    template <class Each>
-    void restore_list(std::string_view what, const List& states, Each&& each) {
+    using Precision = std::remove_cvref_t<decltype(std::declval<Run&>().precision())>;
+
+    [[nodiscard]] static std::string_view precision_key() { return reflection::class_name<Precision>; }
+
+    void check_optimizers(const List& optimizers, const List& schedulers, bool own_schedule, const Dict* entry) {
+        const auto check_count = [this](std::string_view what, std::size_t saved, std::size_t here) {
+            if (saved != here) {
+                throw CheckpointError("fit: " + run_.ckpt_path().string() + " has the state of " + std::to_string(saved) +
+                                      " " + std::string(what) + ", configure_optimizers() returned " + std::to_string(here) +
+                                      ".");
+            }
+        };
+        ResumeDifferences differences;
         std::size_t count = 0;
-        each([&](auto&&) { ++count; });
-        if (count != states.size()) {
-            throw CheckpointError("fit: " + run_.ckpt_path().string() + " has the state of " +
-                                  std::to_string(states.size()) + " " + std::string(what) +
-                                  ", configure_optimizers() returned " + std::to_string(count) + ".");
+        run_.for_each_optimizer([&](auto, auto& optimizer) {
+            if (count < optimizers.size()) {
+                differences.compare_optimizer(count, optimizer, optimizers[count], LitEntry<Run>::optimizer_at(entry, count));
+            }
+            ++count;
+        });
+        check_count("optimizers", optimizers.size(), count);
+        if (!own_schedule) {
+            count = 0;
+            run_.for_each_scheduler([&](auto& slot, auto&) {
+                if (count < schedulers.size()) {
+                    differences.compare_scheduler(count, slot.state_dict(), schedulers[count]);
+                }
+                ++count;
+            });
+            check_count("schedulers", schedulers.size(), count);
         }
-        std::size_t index = 0;
-        each([&](auto&& load) { load(states[index++]); });
+        differences.refuse(run_.ckpt_path());
+        if (const std::string others = differences.text(); !others.empty()) {
+            run_.warn("\"" + run_.ckpt_path().string() + "\" was written with other optimizers, whose state fits:" + others);
+        }
     }
 
     Run& run_;
 };
 
-}  // namespace detail
-
-template <class Parts, class Module, class Source>
-void Run<Parts, Module, Source>::save_checkpoint(const std::filesystem::path& path, bool weights_only) {
-    const Dict checkpoint = detail::CheckpointConnector<Run>(*this).dump(weights_only);
-    if (is_global_zero()) {
-        save_checkpoint_file(path, checkpoint);
+template <class Run>
+void CheckpointKeeper<Run>::save_checkpoint(const std::filesystem::path& path, bool weights_only) {
+    Run& run = static_cast<Run&>(*this);
+    const Dict checkpoint = CheckpointConnector<Run>(run).dump(weights_only);
+    if (run.is_global_zero()) {
+        with_io([&](auto& io) { io.save_checkpoint(checkpoint, path); });
     }
-    collective().barrier();
+    run.collective().barrier();
 }
 
-}  // namespace lit
+}  // namespace lit::detail

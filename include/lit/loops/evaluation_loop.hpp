@@ -3,7 +3,6 @@
 
 #include <lit/core/batch.hpp>
 #include <lit/core/hooks.hpp>
-#include <lit/core/interrupt.hpp>
 #include <lit/core/results.hpp>
 #include <lit/core/run_state.hpp>
 #include <lit/loggers/logger.hpp>
@@ -12,6 +11,7 @@
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/module_modes.hpp>
 #include <lit/loops/limit.hpp>
+#include <lit/loops/signal_agreement.hpp>
 #include <lit/loops/trainer_options.hpp>
 #include <lit/strategies/strategy.hpp>
 
@@ -87,8 +87,10 @@ class EvaluationLoop {
         has_step_for<typename Kind::step, Run, typename Kind::request, std::int64_t, std::int64_t>;
     static constexpr bool offered = Kind::request::template offered<Source>;
 
-    EvaluationLoop(Run& run, const Limit& limit, ResultCollection& results, RunningStage running)
-        : run_(run), limit_(limit), results_(results), running_(running) {}
+    /// `rows` counts the batches of each loader, over all evaluations of a run: the x of what they log.
+    EvaluationLoop(Run& run, const Limit& limit, ResultCollection& results, std::vector<std::int64_t>& rows,
+                   RunningStage running)
+        : run_(run), limit_(limit), results_(results), rows_(rows), running_(running) {}
     EvaluationLoop(const EvaluationLoop&) = delete;
     EvaluationLoop& operator=(const EvaluationLoop&) = delete;
     ~EvaluationLoop() {
@@ -111,6 +113,9 @@ class EvaluationLoop {
                 return;
             }
             note_load();
+            if (has_data()) {
+                rows_.clear();
+            }
             loaders_.reset();
             loaders_.set(Kind::request::ask(run_.source()));
             max_batches_.clear();
@@ -119,7 +124,7 @@ class EvaluationLoop {
                 const auto batches = limit_.of(loader_size(loader), Kind::limit_name);
                 max_batches_.push_back(batches.value_or(unlimited));
             });
-            seen_.assign(max_batches_.size(), 0);
+            rows_.resize(max_batches_.size(), 0);
             if (run_.stage() == Stage::fit) {
                 const std::int64_t sanity = run_.options().num_sanity_val_steps;
                 run_.set_num_val_batches(batches(), batches(sanity == -1 ? unlimited : sanity));
@@ -293,8 +298,7 @@ class EvaluationLoop {
         state.batch_ended();
         progress.increment_completed();
         if (!state.sanity_checking()) {
-            std::int64_t& seen = seen_[static_cast<std::size_t>(loader_idx)];
-            run_.log_published(seen++);
+            run_.log_published(rows_[static_cast<std::size_t>(loader_idx)]++);
         }
     }
 
@@ -331,7 +335,7 @@ class EvaluationLoop {
                 flush_logs(logger);
             }
         });
-        state.validation_began_from = at::Tensor();
+        state.validation_began = {};
         call_all<typename Kind::end>(run_);
         state.reset_results();
         if constexpr (module_listens<typename Kind::model_train, Run>) {
@@ -342,23 +346,21 @@ class EvaluationLoop {
         return std::move(logged_of_loader_);
     }
 
-    static void poll_signals(bool is_last) {
-        if (SignalWatch::interrupted()) {
-            throw KeyboardInterrupt();
-        }
-        if (!is_last && SignalWatch::terminated()) {
-            throw TerminationRequest();
+    /// Of several ranks those in a fit agree after the training batch; their validations may have unequally many batches.
+    void poll_signals(bool is_last) const {
+        if (run_.world_size() == 1 || run_.stage() != Stage::fit) {
+            AskedToEnd::of_this_process().leave(is_last);
         }
     }
 
     Run& run_;
     Limit limit_;
     ResultCollection& results_;
+    std::vector<std::int64_t>& rows_;
     RunningStage running_;
     HeldLoader<Returned> loaders_;
     std::optional<std::int64_t> last_load_epoch_;
     std::vector<std::int64_t> max_batches_;
-    std::vector<std::int64_t> seen_;
     std::vector<std::int64_t> put_in_order_;  ///< loaders that shuffled before `overfit_batches`
     ModuleModes modes_;
     MetricTable logged_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/core/interrupt.hpp>
+#include <lit/core/rng_state.hpp>
 #include <lit/core/seed.hpp>
 #include <lit/loops/batch_sizing.hpp>
 #include <lit/loops/data_source.hpp>
@@ -21,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace lit::detail {
 
@@ -34,9 +35,10 @@ class FitLoop {
     explicit FitLoop(Run& run)
         : run_(run),
           validation_(run, run.options().limit_val_batches, run.state().fit_validation_results,
-                      RunningStage::validating),
+                      run.state().validation_rows, RunningStage::validating),
           epoch_(run, validation_) {
-        run_.state().validation_began_from = at::Tensor();
+        run_.state().validation_began = {};
+        run_.state().validation_rows.clear();
         run_.state().train_loader = {this, [](void* loop) { return static_cast<FitLoop*>(loop)->loader_state(); }};
     }
     FitLoop(const FitLoop&) = delete;
@@ -98,7 +100,7 @@ class FitLoop {
 
     void sanity_check() {
         const std::int64_t steps = run_.options().num_sanity_val_steps;
-        const RngIsolation isolation;
+        const RngIsolation isolation(run_.device());
         validates_ = validation_.validates();
         if (!validates_ || steps == 0) {
             return;
@@ -131,6 +133,7 @@ class FitLoop {
             return;
         }
         if (resumed) {
+            ended_epoch_ = true;
             if (epoch_.last_batch_reached()) {
                 step_schedulers(run_, Interval::epoch, run_.current_epoch() + 1, true);
             }
@@ -142,11 +145,10 @@ class FitLoop {
     }
 
     void train(bool resumed) {
-        RunState& state = run_.state();
-        const bool inside_epoch =
-            resumed && state.progress.epoch.current.started > state.progress.epoch.current.processed;
+        const bool inside_epoch = resumed && run_.resumes_epoch();
         setup_data(!inside_epoch);
-        if (done() || max_batches_ == 0) {
+        // Of a run that broke off at its last epoch's end on_train_end is still to come.
+        if ((!ended_epoch_ && done()) || max_batches_ == 0) {
             return;
         }
         if (epoch_.is_validation_epoch() && !validation_.has_data()) {
@@ -210,9 +212,12 @@ class FitLoop {
     void take_up(bool inside_epoch) {
         const ResumePoint point = std::exchange(run_.state().resume_point, {});
         load_gradients(run_.module(), point.gradients);
+        std::vector<std::int64_t>& rows = run_.state().validation_rows;
+        rows.resize(std::max(rows.size(), point.validation_rows.size()));
+        std::ranges::transform(point.validation_rows, rows.begin(), [](const Value& seen) { return seen.to_int(); });
+        run_.state().batch_finished = point.batch_finished;
         if (inside_epoch) {
             run_.state().resume_epoch(point.metrics);
-            run_.state().batch_finished = point.batch_finished;
             in_validation_ = point.in_validation;
             if constexpr (stateful) {
                 if (!point.train_loader.empty()) {
@@ -221,9 +226,7 @@ class FitLoop {
                 }
             }
         }
-        if (point.rng_state.defined()) {
-            set_rng_state(point.rng_state);
-        }
+        point.rng.restore(run_.device());
     }
 
     /// The next batch of the epoch in which the checkpoint was written.
@@ -271,12 +274,7 @@ class FitLoop {
         }
         log_epoch();
         state.progress.epoch.increment_completed();
-        if (SignalWatch::interrupted()) {
-            throw KeyboardInterrupt();
-        }
-        if (SignalWatch::terminated()) {
-            throw TerminationRequest();
-        }
+        run_.last_signals().leave();
     }
 
     /// The row of the epoch stands at the x of its last step.
@@ -382,6 +380,7 @@ class FitLoop {
     bool put_in_order_ = false;
     bool loaded_early_ = false;
     bool in_validation_ = false;
+    bool ended_epoch_ = false;  ///< of the checkpoint, whose end was under way
     bool placed_ = false;  ///< the loader's own state says where it goes on
     [[no_unique_address]] BatchSizing<Run> sizing_;
     friend class EstimateScope<Run, FitLoop>;

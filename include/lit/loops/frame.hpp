@@ -2,24 +2,23 @@
 #pragma once
 
 #include <lit/callbacks/callback.hpp>
-#include <lit/checkpoint/file.hpp>
-#include <lit/checkpoint/newest_whole.hpp>
+#include <lit/checkpoint/schema.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/interrupt.hpp>
 #include <lit/core/reflection.hpp>
 #include <lit/loops/checkpoint_connector.hpp>
+#include <lit/loops/checkpoint_source.hpp>
 #include <lit/loops/data_hparams.hpp>
 #include <lit/loops/dispatch.hpp>
+#include <lit/loops/lit_entry.hpp>
 #include <lit/loops/mistakes.hpp>
 #include <lit/loops/run_options.hpp>
 #include <lit/loops/run_scopes.hpp>
 
 #include <exception>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 namespace lit::detail {
@@ -45,12 +44,12 @@ class Frame {
             }
             run_.connect_ranks();
             prepare_data();
-            start_loggers();
+            const std::optional<Dict> checkpoint = CheckpointSource<Run, Fitting>(run_).load(run_options);
+            start_loggers(checkpoint);
             call_datamodule<hooks::setup>(stage);
             call_callbacks<hooks::setup>(run_, stage);
             call_module<hooks::setup>(run_, stage);
             call_module<hooks::configure_model>(run_);
-            const std::optional<Dict> checkpoint = load(run_options);
             CheckpointConnector<Run> connector(run_);
             if (checkpoint) {
                 connector.restore_module_and_callbacks(*checkpoint);
@@ -74,12 +73,14 @@ class Frame {
             if constexpr (Fitting) {
                 call_all<hooks::on_fit_end>(run_);
             }
+            run_.wait_for_checkpoints();
             teardown(stage);
         } catch (const EarlyExit&) {
+            run_.wait_for_checkpoints();
             teardown(stage);
             run_.strategy().teardown(run_.module());
         } catch (const Interrupt& error) {
-            fail(error, error.status() == Status::interrupted);
+            fail(error, error.status());
             throw;
         } catch (const std::exception& error) {
             fail(error);
@@ -99,7 +100,8 @@ class Frame {
     }
     /// As in Lightning an exception from `on_exception` comes out instead of the first one, which is told, and the data
     /// module is not called then. Other than there the components behind are, since one of them may be about to save.
-    void fail(const std::exception& error, bool interrupted = false) {
+    void fail(const std::exception& error, std::optional<Status> asked = std::nullopt) {
+        run_.state().asked_to_end_by = asked;
         std::exception_ptr further;
         const auto attempt = [&](auto&& call) {
             try {
@@ -118,7 +120,8 @@ class Frame {
         if (!further) {
             attempt([&] { call_datamodule<hooks::on_exception>(error); });
         }
-        put_in_order(interrupted);
+        run_.state().asked_to_end_by.reset();
+        put_in_order(asked == Status::interrupted);
         if (further) {
             std::rethrow_exception(further);
         }
@@ -134,6 +137,7 @@ class Frame {
                 run_.warn("after an exception: one that is no std::exception");
             }
         };
+        attempt([&] { run_.wait_for_checkpoints(); });
         attempt([&] { finalize_loggers("failed"); });
         attempt([&] { run_.strategy().teardown(run_.module()); });
         if (interrupted) {
@@ -159,13 +163,17 @@ class Frame {
         }
         run_.collective().barrier();
     }
-    void start_loggers() {
-        if (run_.is_global_zero() && !run_.fast_dev_run()) {
+    /// A fit that goes on from a checkpoint goes on in the folder of the run that wrote it.
+    void start_loggers(const std::optional<Dict>& checkpoint) {
+        if (logs()) {
+            if (const Dict* entry = Fitting && checkpoint ? part(&*checkpoint, lit_key) : nullptr) {
+                LitEntry<Run>(run_).restore_loggers(*entry);
+            }
             run_.for_each_logger([&](auto& logger) { logger.start(run_.default_root_dir()); });
         }
     }
     void finalize_loggers(std::string_view status) {
-        if (run_.is_global_zero() && !run_.fast_dev_run()) {
+        if (logs()) {
             run_.for_each_logger([&](auto& logger) { logger.finalize(status); });
         }
     }
@@ -190,81 +198,6 @@ class Frame {
     auto configure() {
         const HookScope scope(run_.state(), Hook::configure_optimizers);
         return run_.module().configure_optimizers();
-    }
-
-    /// The checkpoint that the run starts from, if one was named.
-    std::optional<Dict> load(const RunOptions& run_options) {
-        std::string wanted = run_options.ckpt_path;
-        if (Fitting && wanted.empty() && resumes_by_itself()) {
-            wanted = "last";
-        }
-        if (wanted.empty()) {
-            return std::nullopt;
-        }
-        std::filesystem::path path = wanted;
-        if (wanted == "best" || wanted == "last") {
-            path = wanted == "best" ? best_path() : last_path();
-            if (path.empty()) {
-                return std::nullopt;
-            }
-        }
-        if (wanted == "last") {  // any newest one is meant, so another may stand in for a damaged one
-            auto [found, value] = load_newest_whole_checkpoint(
-                path, [this](const std::string& text) { run_.warn(text); },
-                [](const Value& file) { return !Fitting || file.dict().contains(checkpoint_key::optimizer_states); });
-            run_.set_ckpt_path(found);
-            return std::move(value.dict());
-        }
-        run_.set_ckpt_path(path);
-        Value value = load_checkpoint(path);
-        return std::move(value.dict());
-    }
-    /// Whether a component picks up what it saved without being told to.
-    bool resumes_by_itself() {
-        bool any = false;
-        for_each_component(run_.components(), [&any]<class C>(const C& /*component*/) {
-            if constexpr (requires { C::resumes_by_itself; }) {
-                any |= C::resumes_by_itself;
-            }
-        });
-        return any;
-    }
-    /// Of the first component that knows of a best one.
-    std::filesystem::path best_path() {
-        std::optional<std::filesystem::path> found;
-        for_each_component(run_.components(), [&found](auto& component) {
-            if constexpr (requires { component.best_model_path(); }) {
-                found = found ? found : std::optional<std::filesystem::path>(component.best_model_path());
-            }
-        });
-        if (!found || found->empty()) {
-            throw ConfigError(
-                found ? "ckpt_path = \"best\": the checkpoint callback has not saved anything yet. Fit first, or name a "
-                        "file."
-                      : "ckpt_path = \"best\": this trainer has no checkpoint callback. Add lit::ModelCheckpoint<...>, "
-                        "or name a file.");
-        }
-        return *found;
-    }
-    /// The newest of what the components saved last; empty when there is none.
-    std::filesystem::path last_path() {
-        std::filesystem::path newest;
-        std::filesystem::file_time_type time{};
-        for_each_component(run_.components(), [&](auto& component) {
-            if constexpr (requires { component.find_last(run_); }) {
-                const std::filesystem::path path = component.find_last(run_);
-                std::error_code missing;
-                const auto written = std::filesystem::last_write_time(path, missing);
-                if (!missing && (newest.empty() || written > time)) {
-                    newest = path;
-                    time = written;
-                }
-            }
-        });
-        if (newest.empty()) {
-            run_.warn("ckpt_path = \"last\": no last checkpoint was found, so nothing is loaded.");
-        }
-        return newest;
     }
 
     Run& run_;

@@ -3,14 +3,15 @@
 
 #include <lit/callbacks/callback.hpp>
 #include <lit/collectives/collective.hpp>
-#include <lit/core/interrupt.hpp>
 #include <lit/core/run_state.hpp>
+#include <lit/loops/checkpoint_keeper.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/logger_connector.hpp>
 #include <lit/loops/managed_optimizer.hpp>
-#include <lit/loops/predicted_batches.hpp>
 #include <lit/loops/managed_scheduler.hpp>
+#include <lit/loops/predicted_batches.hpp>
+#include <lit/loops/signal_agreement.hpp>
 #include <lit/loops/trainer_options.hpp>
 #include <lit/loops/trainer_parts.hpp>
 #include <lit/module/module.hpp>
@@ -45,6 +46,7 @@ namespace lit {
 ///           the trainer's type.
 template <class Parts, class Module, class Source>
 class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
+            public detail::CheckpointKeeper<Run<Parts, Module, Source>>,
             public detail::PredictedBatches<Run<Parts, Module, Source>,
                                             detail::any_prediction_writer<typename Parts::components_type>>,
             public detail::LogCallsOf<Run<Parts, Module, Source>, Module, typename Parts::components_type>::type {
@@ -73,7 +75,14 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     [[nodiscard]] RunningStage running_stage() const { return state().running; }
     [[nodiscard]] bool sanity_checking() const { return state().sanity_checking(); }
     [[nodiscard]] bool should_stop() const { return state().should_stop; }
+    /// In on_exception: whether Ctrl+C or SIGTERM (or an Interrupt that a hook threw) ends the run; empty for an error.
+    [[nodiscard]] std::optional<Status> asked_to_end_by() const { return state().asked_to_end_by; }
     [[nodiscard]] const FitProgress& progress() const { return state().progress; }
+    /// In on_train_start: whether training goes on inside an epoch whose start hooks were called in another run.
+    [[nodiscard]] bool resumes_epoch() const {
+        const Tracker& epoch = state().progress.epoch.current;
+        return epoch.started > epoch.processed;
+    }
     [[nodiscard]] const TrainerOptions& options() const { return options_; }
     [[nodiscard]] bool fast_dev_run() const { return options_.fast_dev_run > 0; }
     /// Batches of one epoch of training; empty when the loader does not know.
@@ -137,9 +146,6 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
 
     /// Asks the run to end after this batch; `min_epochs` and `min_steps` are met first.
     void request_stop(std::string_view reason = "requested") { state().request_stop(reason); }
-    /// Writes a checkpoint; every rank calls it, rank 0 writes.
-    /// Errors  FileError when the file cannot be written; what was there before stays.
-    void save_checkpoint(const std::filesystem::path& path, bool weights_only = false);
 
     // --- ranks ---
 
@@ -290,6 +296,16 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
             }
         }
     }
+    /// Which signals ask this run to end: every rank asks at the same places, and all hear the same.
+    [[nodiscard]] detail::AskedToEnd poll_signals() {
+        decltype(auto) ranks = collective();
+        return signals_.poll(ranks);
+    }
+    /// Once the last batch is over.
+    [[nodiscard]] detail::AskedToEnd last_signals() {
+        decltype(auto) ranks = collective();
+        return signals_.finish(ranks);
+    }
     /// Gradients of the loss, with the hooks around it.
     void backward(const at::Tensor& loss, bool synchronise = true) {
         const at::Tensor scaled = parts_.precision.scale(loss);
@@ -375,6 +391,9 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     std::optional<typename detail::HandlesOf<Run, configured_type>::type> handles_;
     std::optional<detail::scheduler_handles_t<configured_type>> schedulers_;
     detail::OptimizerToggle toggle_;
+    [[no_unique_address]] detail::SignalAgreement<
+        std::remove_cvref_t<decltype(std::declval<typename Parts::strategy_type&>().collective())>>
+        signals_;
     std::optional<std::int64_t> num_training_batches_;
     std::vector<std::int64_t> num_val_batches_;
     std::vector<std::int64_t> num_sanity_batches_;

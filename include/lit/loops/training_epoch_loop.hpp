@@ -3,13 +3,13 @@
 
 #include <lit/core/batch.hpp>
 #include <lit/core/error.hpp>
-#include <lit/core/interrupt.hpp>
-#include <lit/core/seed.hpp>
+#include <lit/core/rng_state.hpp>
 #include <lit/core/stage.hpp>
 #include <lit/core/stage_clock.hpp>
 #include <lit/loops/batches.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/evaluation_loop.hpp>
+#include <lit/loops/lit_entry.hpp>
 #include <lit/loops/optimization.hpp>
 #include <lit/loops/schedulers.hpp>
 #include <lit/loops/trainer_options.hpp>
@@ -214,12 +214,7 @@ class TrainingEpochLoop {
     template <class MayStop>
     void after_batch(std::int64_t batch_idx, MayStop& may_stop) {
         finish_batch(batch_idx, false, may_stop);
-        if (SignalWatch::interrupted()) {
-            throw KeyboardInterrupt();
-        }
-        if (!training_done() && SignalWatch::terminated()) {
-            throw TerminationRequest();
-        }
+        run_.poll_signals().leave(training_done());
     }
 
     void validate() {
@@ -227,7 +222,9 @@ class TrainingEpochLoop {
         if (!should_accumulate()) {
             zero_grad_before_validation();
         }
-        run_.state().validation_began_from = get_rng_state();
+        run_.state().validation_began = {.rng = RngStates::now(run_.device()),
+                                         .rows = run_.state().validation_rows,
+                                         .loggers = LitEntry<Run>(run_).loggers()};
         const at::NoGradGuard no_grad;
         validation_.run();
         last_validation_ = Clock::now();

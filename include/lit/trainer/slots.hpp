@@ -159,6 +159,8 @@ consteval bool check_components_and_slots() {
                               std::same_as<Components, component_t<Components>>)) <= 1,
                   "lit: gradients can be accumulated in one way only: GradientAccumulation is for a fixed number of "
                   "batches, GradientAccumulationScheduler for one that changes with the epochs. Keep one of them.");
+    static_assert((0 + ... + (CheckpointIOPolicy<component_t<Components>> ? 1 : 0)) <= 1,
+                  "lit: two components write the checkpoints, and only the first would be asked. Keep one AsyncCheckpoint.");
     static_assert((0 + ... + has_role<Components, role::gradient_clip>) <= 1,
                   "lit: gradients can be clipped in one way only. Keep one GradientClip.");
     static_assert((0 + ... + (SizesBatches<Components> ? 1 : 0)) <= 1,

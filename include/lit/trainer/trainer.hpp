@@ -232,11 +232,12 @@ class Trainer {
                 ThisRun run(parts, module, source, begin(parts, stage));
                 const bool testing = stage == Stage::test;
                 RunState& state = parts.state;
+                std::vector<std::int64_t> rows;
                 detail::Frame<ThisRun, false>(run).run(run_options, [&](bool) {
                     module.zero_grad(true);
                     detail::EvaluationLoop<ThisRun, Kind> loop(
                         run, testing ? run.options().limit_test_batches : run.options().limit_val_batches,
-                        testing ? state.test_results : state.validate_results,
+                        testing ? state.test_results : state.validate_results, rows,
                         testing ? RunningStage::testing : RunningStage::validating);
                     without_gradients(parts, [&] {
                         loop.setup_data();

@@ -175,7 +175,8 @@ class BatchSizeFinder {
     }
     template <class Kind, class Inner>
     static void evaluate(Inner& run, const Limit& limit, ResultCollection& results, RunningStage running) {
-        detail::EvaluationLoop<Inner, Kind> loop(run, limit, results, running);
+        std::vector<std::int64_t> rows;
+        detail::EvaluationLoop<Inner, Kind> loop(run, limit, results, rows, running);
         loop.setup_data();
         run.set_num_eval_batches(loop.batches());
         static_cast<void>(loop.run());

@@ -3,7 +3,6 @@
 
 #include <lit/callbacks/callback.hpp>
 #include <lit/core/error.hpp>
-#include <lit/core/seed.hpp>
 #include <lit/loops/fit_loop.hpp>
 #include <lit/loops/limit.hpp>
 #include <lit/module/module.hpp>

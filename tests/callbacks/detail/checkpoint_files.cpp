@@ -4,6 +4,7 @@
 #include "callbacks/scripted.hpp"
 
 #include <lit/callbacks/detail/checkpoint_files.hpp>
+#include <lit/checkpoint/file_checkpoint_io.hpp>
 #include <lit/collectives/collective.hpp>
 #include <lit/core/metric_names.hpp>
 
@@ -48,6 +49,10 @@ struct Writer {
         weights_only = only_weights;
         std::ofstream(path) << step;
     }
+    void remove_checkpoint(const fs::path& path) const { files.remove_checkpoint(path); }
+    void link_checkpoint(const fs::path& file, const fs::path& link) const { files.link_checkpoint(file, link); }
+    [[nodiscard]] bool checkpoint_exists(const fs::path& path) const { return files.exists(path); }
+    lit::FileCheckpointIO files{};
 };
 using Names = std::vector<std::string>;
 constexpr int owner = 0;  // no logger is there to ask it anything

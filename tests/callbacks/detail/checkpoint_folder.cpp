@@ -16,29 +16,26 @@ namespace {
 namespace fs = std::filesystem;
 
 void write(const fs::path& file, const std::string& text) { std::ofstream(file) << text; }
-std::string read(const fs::path& file) {
-    std::string text;
-    std::ifstream(file) >> text;
-    return text;
-}
 
 /// Where a trainer with one logger, or none, keeps its files.
 struct Places {
     struct Logger {
         fs::path folder;
+        std::string number;
         [[nodiscard]] fs::path save_dir() const { return folder; }
         [[nodiscard]] static const char* name() { return "runs"; }
-        [[nodiscard]] static std::string version() { return "version_3"; }
+        [[nodiscard]] std::string version() const { return number; }
     };
     fs::path root;
     bool logs = false;
     fs::path logger_folder{};
     bool fast = false;
+    std::string version = "version_3";
 
     [[nodiscard]] bool fast_dev_run() const { return fast; }
     void for_each_logger(auto&& f) const {
         if (logs) {
-            f(Logger{logger_folder});
+            f(Logger{logger_folder, version});
         }
     }
     [[nodiscard]] fs::path default_root_dir() const { return root; }
@@ -86,21 +83,22 @@ TEST_SUITE("callbacks/detail/checkpoint_folder") {
         fs::last_write_time(folder.path() / "last.ckpt", now - std::chrono::minutes(1));
         CHECK(lit::detail::newest_last(folder.path()) == folder.path() / "last.ckpt");
     }
-    TEST_CASE("a link is relative, and takes the place of what is there") {
+    TEST_CASE("without a version, the newest last*.ckpt of all versions of the first logger") {
         const scripted::Folder folder;
-        write(folder.path() / "a.ckpt", "a");
-        write(folder.path() / "last.ckpt", "old");
-        lit::detail::link_file(folder.path() / "a.ckpt", folder.path() / "last.ckpt");
-        CHECK(fs::read_symlink(folder.path() / "last.ckpt") == "a.ckpt");
-        CHECK(read(folder.path() / "last.ckpt") == "a");
-        fs::create_directory(folder.path() / "folder.ckpt");
-        lit::detail::link_file(folder.path() / "a.ckpt", folder.path() / "folder.ckpt");
-        CHECK(read(folder.path() / "folder.ckpt") == "a");
-        lit::detail::link_file(folder.path() / "a.ckpt", folder.path() / "a.ckpt");  // to itself: nothing
-        CHECK(fs::is_regular_file(folder.path() / "a.ckpt"));
-        CHECK_THROWS_WITH_AS(
-            lit::detail::link_file(folder.path() / "a.ckpt", folder.path() / "none" / "last.ckpt"),
-            doctest::Contains("cannot be made to point to"), lit::FileError);
+        const Places nobody{.root = folder.path()};
+        CHECK(lit::detail::newest_last_of_versions(nobody).empty());
+        const Places unstarted{.root = folder.path(), .logs = true, .version = ""};
+        CHECK(lit::detail::newest_last_of_versions(unstarted).empty());
+        const auto now = fs::file_time_type::clock::now();
+        for (int version = 0; version < 3; ++version) {
+            const fs::path checkpoints = folder.path() / "runs" / ("version_" + std::to_string(version)) / "checkpoints";
+            fs::create_directories(checkpoints);
+            write(checkpoints / "last.ckpt", "x");
+            fs::last_write_time(checkpoints / "last.ckpt", now - std::chrono::minutes(version == 1 ? 1 : 5));
+        }
+        CHECK(lit::detail::newest_last_of_versions(unstarted) == folder.path() / "runs/version_1/checkpoints/last.ckpt");
+        const Places started{.root = folder.path(), .logs = true, .version = "version_2"};
+        CHECK(lit::detail::newest_last_of_versions(started).empty());  // its folder is known, and looked into elsewhere
     }
     TEST_CASE("only a file of the own folder goes, and not the new one nor the one the run started from") {
         using lit::detail::may_remove;

@@ -45,15 +45,22 @@ class BatchNormStatistics {
  public:
     void reset(torch::nn::Module& module) {
         const c10::NoGradGuard no_grad;
+        for (const BatchNormHandle& norm : batch_norms(module)) {
+            if (norm.running_mean.defined()) {  // else track_running_stats = false: it has none
+                norm.running_mean.zero_();
+                norm.running_var.fill_(1.0);
+                norm.num_batches_tracked.zero_();
+            }
+        }
+        go_on(module);
+    }
+    /// With the statistics that are there.
+    void go_on(torch::nn::Module& module) {
         momenta_.clear();
         for (const BatchNormHandle& norm : batch_norms(module)) {
-            if (!norm.running_mean.defined()) {
-                continue;  // track_running_stats = false: it has none
+            if (norm.running_mean.defined()) {
+                momenta_.emplace_back(norm.momentum, std::exchange(*norm.momentum, std::nullopt));
             }
-            norm.running_mean.zero_();
-            norm.running_var.fill_(1.0);
-            norm.num_batches_tracked.zero_();
-            momenta_.emplace_back(norm.momentum, std::exchange(*norm.momentum, std::nullopt));
         }
     }
     void restore_momenta() {

@@ -4,6 +4,7 @@
 #include <lit/callbacks/checkpoint_name.hpp>
 #include <lit/callbacks/detail/checkpoint_folder.hpp>
 #include <lit/callbacks/model_checkpoint_options.hpp>
+#include <lit/core/error.hpp>
 #include <lit/core/metric_names.hpp>
 #include <lit/loggers/logger.hpp>
 
@@ -12,7 +13,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 namespace lit::detail {
@@ -47,6 +47,11 @@ class CheckpointFiles {
     /// The file that was written last; empty before.
     [[nodiscard]] const std::string& last_saved() const { return last_saved_; }
     [[nodiscard]] bool saved_at(std::int64_t step) const { return step_saved_ == step; }
+    [[nodiscard]] std::int64_t step_saved() const { return step_saved_; }
+    void set_last_saved(std::string path, std::int64_t step) {
+        last_saved_ = std::move(path);
+        step_saved_ = step;
+    }
 
     void choose_folder(auto& trainer) {
         if (folder_.empty()) {
@@ -61,9 +66,14 @@ class CheckpointFiles {
     }
     /// The loggers hear of the file from `owner`, whose files these are; a link is no file.
     void save(auto& trainer, const std::string& path, const auto& owner) {
-        trainer.save_checkpoint(path, weights_only_);
-        step_saved_ = trainer.global_step();
-        last_saved_ = path;
+        const std::string last_before = std::exchange(last_saved_, path);  // before saving: the file holds its own name
+        const std::int64_t step_before = std::exchange(step_saved_, trainer.global_step());
+        try {
+            trainer.save_checkpoint(path, weights_only_);
+        } catch (...) {
+            set_last_saved(last_before, step_before);
+            throw;
+        }
         if (trainer.is_global_zero() && !trainer.fast_dev_run()) {
             trainer.for_each_logger([&owner](auto& logger) { tell_of_checkpoint(logger, owner); });
         }
@@ -77,7 +87,7 @@ class CheckpointFiles {
             std::exchange(last_path_, path);  // before saving: the file holds its own name
         if (links_ && !last_saved_.empty()) {
             if (trainer.is_global_zero()) {
-                link_file(last_saved_, path);
+                trainer.link_checkpoint(last_saved_, path);
             }
             trainer.collective().barrier();
         } else {
@@ -90,10 +100,10 @@ class CheckpointFiles {
             !may_remove(previous, current, trainer.ckpt_path(), folder_)) {
             return;
         }
-        std::error_code reason;
-        std::filesystem::remove_all(previous, reason);
-        if (reason) {
-            trainer.warn("ModelCheckpoint: " + previous + " could not be deleted: " + reason.message() + ".");
+        try {
+            trainer.remove_checkpoint(previous);
+        } catch (const FileError& error) {
+            trainer.warn("ModelCheckpoint: " + std::string(error.what()));
         }
     }
 
@@ -122,7 +132,7 @@ class CheckpointFiles {
         return path;
     }
     [[nodiscard]] static bool exists(auto& trainer, const std::string& path) {
-        return trainer.reduce_decision(trainer.is_global_zero() && std::filesystem::exists(path), false);
+        return trainer.reduce_decision(trainer.is_global_zero() && trainer.checkpoint_exists(path), false);
     }
 
     CheckpointName name_;

@@ -69,34 +69,40 @@ template <class Trainer>
     return newest;
 }
 
-/// A relative link to `file` under the name `link`, in the place of whatever is there; a copy where links fail.
-///
-/// Errors  FileError with both paths and the system's reason.
-inline void link_file(const std::filesystem::path& file, const std::filesystem::path& link) {
-    const std::filesystem::path from = std::filesystem::absolute(file).lexically_normal();
-    const std::filesystem::path to = std::filesystem::absolute(link).lexically_normal();
-    if (from == to) {
-        return;
-    }
+/// The same over the default folders of all versions of the first logger, whose own is not known before it starts.
+template <class Trainer>
+[[nodiscard]] std::filesystem::path newest_last_of_versions(Trainer& trainer) {
+    std::optional<std::filesystem::path> root;
+    trainer.for_each_logger([&](const auto& logger) {
+        if (!root && !trainer.fast_dev_run() && std::string(logger.version()).empty()) {
+            const std::filesystem::path saved = logger.save_dir();
+            root = (saved.empty() ? trainer.default_root_dir() : saved) / std::string(logger.name());
+        }
+    });
+    std::filesystem::path newest;
+    std::filesystem::file_time_type when;
     std::error_code reason;
-    // Made beside it and renamed, so that there is a file of that name at every moment.
-    const std::filesystem::path temporary = to.parent_path() / ("." + to.filename().string() + ".link.tmp");
-    std::filesystem::remove(temporary, reason);
-    if (std::filesystem::is_directory(std::filesystem::symlink_status(to, reason))) {
-        std::filesystem::remove_all(to, reason);
+    auto entry = root ? std::filesystem::directory_iterator(*root, reason) : std::filesystem::directory_iterator();
+    for (; !reason && entry != std::filesystem::directory_iterator(); entry.increment(reason)) {
+        const std::filesystem::path path = newest_last(entry->path() / "checkpoints");
+        std::error_code unreadable;
+        const auto written = std::filesystem::last_write_time(path, unreadable);
+        if (!unreadable && (newest.empty() || written > when)) {
+            newest = path;
+            when = written;
+        }
     }
-    std::filesystem::create_symlink(from.lexically_relative(to.parent_path()), temporary, reason);
-    if (reason) {
-        std::filesystem::copy_file(from, temporary, std::filesystem::copy_options::overwrite_existing,
-                                   reason);
+    return newest;
+}
+
+/// Whether the file is below the folder, going by the names.
+[[nodiscard]] inline bool lies_in(const std::filesystem::path& file, const std::filesystem::path& folder) {
+    const auto plain = [](const std::filesystem::path& path) { return std::filesystem::absolute(path).lexically_normal(); };
+    if (file.empty()) {
+        return false;
     }
-    if (!reason) {
-        std::filesystem::rename(temporary, to, reason);
-    }
-    if (reason) {
-        throw FileError("ModelCheckpoint: \"" + to.string() + "\" cannot be made to point to \"" +
-                        from.string() + "\": " + reason.message() + ".");
-    }
+    const std::filesystem::path inside = plain(file).lexically_relative(plain(folder));
+    return !inside.empty() && inside != "." && *inside.begin() != "..";
 }
 
 /// Whether a checkpoint that is no longer wanted may go: not the new file, not the one the run started from, and not
@@ -112,8 +118,7 @@ inline void link_file(const std::filesystem::path& file, const std::filesystem::
         (!resumed_from.empty() && plain(previous) == plain(resumed_from))) {
         return false;
     }
-    const std::filesystem::path inside = plain(previous).lexically_relative(plain(folder));
-    return !inside.empty() && inside != "." && *inside.begin() != "..";
+    return lies_in(previous, folder);
 }
 
 }  // namespace lit::detail

@@ -126,11 +126,11 @@ class GroupState {
         for (const auto& [key, value] : Algorithm::pack(options)) {
             group.set(key, value);
         }
-        for (const auto& [key, value] : extra_) {
-            group.set(key, value);
-        }
         if (initial_lr) {
             group.set("initial_lr", *initial_lr);
+        }
+        for (const auto& [key, value] : extra_) {  // what Python's schedulers leave there comes behind it
+            group.set(key, value);
         }
         group.set("params", std::move(indices));
         return group;

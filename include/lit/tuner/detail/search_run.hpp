@@ -5,7 +5,7 @@
 #include <lit/callbacks/gradient_accumulation.hpp>
 #include <lit/callbacks/gradient_clip.hpp>
 #include <lit/core/run_state.hpp>
-#include <lit/core/seed.hpp>
+#include <lit/core/rng_state.hpp>
 #include <lit/core/value.hpp>
 #include <lit/loops/checkpoint_connector.hpp>
 #include <lit/loops/evaluation_loop.hpp>
@@ -204,7 +204,8 @@ template <class Run>
 class Snapshot {
  public:
     explicit Snapshot(Run& run)
-        : run_(run),
+        : random_(run.device()),
+          run_(run),
           progress_(run.progress()),
           checkpoint_(std::move(independent_copy(CheckpointConnector<Run>(run).dump(false)).dict())) {}
 
