@@ -5,7 +5,7 @@
 
 #include <lit/checkpoint/archive.hpp>
 #include <lit/checkpoint/file.hpp>
-#include <lit/checkpoint/zip_checksums.hpp>
+#include <lit/checkpoint/zip_directory.hpp>
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/rand.h>
@@ -39,8 +39,7 @@ TEST_SUITE("checkpoint/archive") {
         CHECK(archive.storage("data/0").nbytes() == 24);
         CHECK_THROWS_WITH_AS((void)archive.storage("data/9"), doctest::Contains("data/9 is missing"),
                              lit::CheckpointError);
-        CHECK(lit::detail::zip_checksums(fixture("values.pt")).at("byteorder") ==
-              lit::detail::crc32("little", 6));
+        CHECK(lit::detail::zip_directory(fixture("values.pt")).at("byteorder").checksum == lit::detail::crc32("little", 6));
     }
 
     TEST_CASE("one bit that fell over anywhere in the numbers or the pickle is noticed") {
@@ -72,7 +71,32 @@ TEST_SUITE("checkpoint/archive") {
             zip.writeRecord("data/0", pickled.storages.at(0).data(), pickled.storages.at(0).nbytes());
             zip.writeEndOfFile();
         }
-        CHECK(lit::detail::zip_checksums(folder / "no_checksums.pt").empty());
+        CHECK(lit::detail::zip_directory(folder / "no_checksums.pt").at("data/0").checksum == 0);
         CHECK(same(lit::load_checkpoint(folder / "no_checksums.pt"), lit::List{1, at::arange(3)}));
+    }
+    TEST_CASE("a mapped file is not copied, may be written to in memory, and stays as it is") {
+        const TemporaryFolder folder;
+        const at::Tensor numbers = at::rand({1000});
+        lit::save_checkpoint_file(folder / "a.ckpt", lit::Dict{{"numbers", numbers}, {"view", numbers.narrow(0, 10, 5)}});
+        const std::string before = bytes_of(folder / "a.ckpt");
+        {
+            const lit::Value mapped = lit::load_checkpoint(folder / "a.ckpt", {.mmap = true});
+            std::filesystem::remove(folder / "a.ckpt");  // what is mapped does not need its name
+            write_bytes(folder / "a.ckpt", before);
+            CHECK(same(mapped.at("numbers"), numbers));
+            const bool shared = mapped.at("view").tensor().is_alias_of(mapped.at("numbers").tensor());
+            CHECK(shared);
+            mapped.at("numbers").tensor().zero_();
+            CHECK(mapped.at("view").tensor().sum().item<double>() == 0.0);
+        }
+        CHECK(bytes_of(folder / "a.ckpt") == before);
+    }
+    TEST_CASE("what is compressed, or not aligned, is copied where the file is mapped") {
+        // deflated.pt: {"numbers": torch.arange(64.0), "text": "x" * 100}, its records deflated by Python's zipfile.
+        for (const bool mmap : {false, true}) {
+            const lit::Value file = lit::load_checkpoint(fixture("deflated.pt"), {.mmap = mmap});
+            CHECK(same(file.at("numbers"), at::arange(64, at::kFloat)));
+            CHECK(file.at("text").string() == std::string(100, 'x'));
+        }
     }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/checkpoint/atomic_file.hpp>
+#include <lit/checkpoint/mapped_file.hpp>
 #include <lit/checkpoint/pickle_writer.hpp>
-#include <lit/checkpoint/zip_checksums.hpp>
+#include <lit/checkpoint/zip_directory.hpp>
 #include <lit/core/error.hpp>
 
 #include <c10/core/Storage.h>
@@ -40,44 +40,71 @@ class ArchiveReader {
     explicit ArchiveReader(const std::filesystem::path& path)
         : path_(path), file_size_(std::filesystem::file_size(path)) {
         guarded([&] { reader_.emplace(path.string()); });
-        checksums_ = detail::zip_checksums(path);
+        directory_ = detail::zip_directory(path);
     }
+    /// From here on `storage` hands out pieces of the mapped file instead of copies, without looking at checksums, which would
+    /// read them.
+    void map() { mapped_ = std::make_shared<MappedFile>(path_); }
 
     [[nodiscard]] bool has(const std::string& record) {
         return guarded([&] { return reader_->hasRecord(record); });
     }
     [[nodiscard]] std::string text(const std::string& record) {
-        const c10::Storage bytes = storage(record);
+        const c10::Storage bytes = read(record);
         return {static_cast<const char*>(bytes.data()), bytes.nbytes()};
+    }
+    [[nodiscard]] c10::Storage storage(const std::string& record) { return mapped_ ? piece(record) : read(record); }
+
+ private:
+    [[noreturn]] void refuse(const std::string& record, const std::string& what) const {
+        throw CheckpointError("\"" + path_.string() + "\": the record " + record + " " + what);
+    }
+    [[nodiscard]] std::uint64_t size_of(const std::string& record) {
+        if (!reader_->hasRecord(record)) {
+            refuse(record, "is missing. The file is damaged or incomplete.");
+        }
+        const std::uint64_t size = reader_->getRecordSize(record);
+        if (size > file_size_) {  // PyTorch compresses nothing
+            refuse(record, "claims to be larger than the file. The file is damaged.");
+        }
+        return size;
     }
     /// The bytes of a record, read once, straight into their final place, and held against the record's
     /// checksum.
-    [[nodiscard]] c10::Storage storage(const std::string& record) {
+    [[nodiscard]] c10::Storage read(const std::string& record) {
         return guarded([&]() -> c10::Storage {
-            if (!reader_->hasRecord(record)) {
-                throw CheckpointError("\"" + path_.string() + "\": the record " + record +
-                                      " is missing. The file is damaged or incomplete.");
-            }
-            if (reader_->getRecordSize(record) > file_size_) {  // PyTorch compresses nothing
-                throw CheckpointError("\"" + path_.string() + "\": the record " + record +
-                                      " claims to be larger than the file. The file is damaged.");
-            }
+            static_cast<void>(size_of(record));
             auto [data, size] = reader_->getRecord(record);
-            const auto checksum = checksums_.find(record);
-            if (checksum != checksums_.end() && checksum->second != detail::crc32(data.get(), size)) {
-                throw CheckpointError(
-                    "\"" + path_.string() + "\": the record " + record +
-                    " does not have its checksum. The file is damaged; use an earlier one.");
+            const auto known = directory_.find(record);
+            if (known != directory_.end() && known->second.checksum != 0 &&
+                known->second.checksum != detail::crc32(data.get(), size)) {
+                refuse(record, "does not have its checksum. The file is damaged; use an earlier one.");
             }
             return {c10::Storage::use_byte_size_t(), size, std::move(data), nullptr, false};
         });
     }
+    [[nodiscard]] c10::Storage piece(const std::string& record) {
+        return guarded([&]() -> c10::Storage {
+            const std::uint64_t size = size_of(record);
+            const std::uint64_t offset = reader_->getRecordOffset(record);
+            const auto known = directory_.find(record);
+            if (known == directory_.end() || !known->second.stored || offset % alignment != 0) {  // not as PyTorch writes it
+                return read(record);
+            }
+            if (offset > file_size_ || size > file_size_ - offset) {
+                refuse(record, "lies outside of the file. The file is damaged.");
+            }
+            return MappedFile::storage(mapped_, offset, size);
+        });
+    }
 
- private:
+    static constexpr std::uint64_t alignment = 16;  // of the largest number, a complex double
+
     std::filesystem::path path_;
     std::uintmax_t file_size_;
     std::optional<caffe2::serialize::PyTorchStreamReader> reader_;
-    std::unordered_map<std::string, std::uint32_t> checksums_;
+    std::unordered_map<std::string, detail::ZipRecord> directory_;
+    std::shared_ptr<MappedFile> mapped_;
 };
 
 namespace detail {

@@ -4,6 +4,7 @@
 #include <lit/checkpoint/archive.hpp>
 #include <lit/checkpoint/atomic_file.hpp>
 #include <lit/checkpoint/legacy_file.hpp>
+#include <lit/checkpoint/pickle_graph.hpp>
 #include <lit/checkpoint/pickle_reader.hpp>
 #include <lit/checkpoint/pickle_writer.hpp>
 #include <lit/core/error.hpp>
@@ -24,26 +25,40 @@
 #include <system_error>
 
 namespace lit {
+
+/// How a file of weights or a checkpoint is read.
+struct ReadOptions {
+    bool mmap = false;      ///< tensors stand in the mapped file, which is read where it is looked at; no checksum is verified
+    PickleLimits limits{};  ///< on what is not tensors
+};
+
 namespace detail {
 
-inline Value read_archive(const std::filesystem::path& path, const PickleLimits& limits) {
+inline Value read_archive(const std::filesystem::path& path, const ReadOptions& options) {
     ArchiveReader archive(path);
+    if (options.mmap) {
+        archive.map();
+    }
     if (archive.has("byteorder") && archive.text("byteorder") != "little") {
         throw CheckpointError("written on a big-endian machine, which is not read.");
     }
     const std::string pickle = archive.text("data.pkl");
     return read_pickle(
-        pickle, [&](const std::string& key, std::size_t) { return archive.storage("data/" + key); }, limits);
+        pickle, [&](const std::string& key, std::size_t) { return archive.storage("data/" + key); },
+        options.limits);
 }
 
 }  // namespace detail
 
 /// Reads a file that `torch.save`, Lightning or lit wrote, without running anything that it says.
 ///
-/// Known   the zip format and the one before it (PyTorch below 1.6). Tensors come to the CPU wherever they
-/// were. Errors  FileError when the file cannot be opened; CheckpointError, with the path, for everything
-/// that is wrong in it. Cost    one copy of the tensors' bytes, from the file into the storages.
-inline Value load_checkpoint(const std::filesystem::path& path, PickleLimits limits = {}) {
+/// Known   the zip format and the one before it (PyTorch below 1.6). Tensors come to the CPU wherever they were.
+/// Errors  FileError when the file cannot be opened; CheckpointError, with the path, for everything that is wrong in it, and
+///         for a file that would have Python run code.
+/// Cost    one copy of the tensors' bytes, from the file into the storages; none with `mmap`, whatever the size (files of
+///         the old format are copied).
+/// Source  `torch.load(path, map_location="cpu", weights_only=True, mmap=...)`.
+inline Value load_checkpoint(const std::filesystem::path& path, const ReadOptions& options = {}) {
     std::error_code code;
     std::ifstream file(path, std::ios::binary);
     if (!file || !std::filesystem::is_regular_file(path, code)) {
@@ -55,7 +70,7 @@ inline Value load_checkpoint(const std::filesystem::path& path, PickleLimits lim
     const std::string_view start(head.data(), static_cast<std::size_t>(file.gcount()));
     file.close();
     try {
-        return start == "PK\3\4" ? detail::read_archive(path, limits) : detail::read_legacy(path, limits);
+        return start == "PK\3\4" ? detail::read_archive(path, options) : detail::read_legacy(path, options.limits);
     } catch (const CheckpointError& error) {
         const std::string message = error.what();
         const std::string name = "\"" + path.string() + "\"";

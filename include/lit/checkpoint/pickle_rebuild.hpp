@@ -3,6 +3,7 @@
 
 #include <lit/checkpoint/pickle_graph.hpp>
 #include <lit/checkpoint/pickle_opcodes.hpp>
+#include <lit/checkpoint/refused_names.hpp>
 #include <lit/core/error.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -321,6 +322,11 @@ inline NodeId PickleRebuilder::call(NodeId callee, NodeId args_id) {
         refuse("the arguments of " + graph_[callee].text + " are no tuple");
     }
     std::string name = graph_[callee].text;
+    if (is_refused_name(name)) {
+        throw CheckpointError("pickle: the file would have Python call " + name.substr(0, 200) +
+                              ", which no checkpoint needs: it was made to run code on the machine of whoever loads it. "
+                              "Nothing was run, and nothing is read from it.");
+    }
     graph_.charge(graph_[args_id].items.size() * sizeof(NodeId));
     std::vector<NodeId> args = graph_[args_id].items;
     // A tensor with attributes of its own: (function, type, its arguments, the attributes).

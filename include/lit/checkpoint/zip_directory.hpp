@@ -49,16 +49,19 @@ inline std::uint32_t crc32(const void* data, std::size_t size) {
     return ~crc;
 }
 
-/// The checksums in a zip's directory by the records' names below the archive's own folder; PyTorch's reader
-/// ignores them.
-///
-/// A checksum of 0 is left out: it is what PyTorch writes when told not to compute any. So is all that cannot
-/// be found.
-inline std::unordered_map<std::string, std::uint32_t> zip_checksums(const std::filesystem::path& path) {
+/// What a zip's directory says of a record.
+struct ZipRecord {
+    std::uint32_t checksum = 0;  ///< 0: none, which is what PyTorch writes when told not to compute any
+    bool stored = false;         ///< as it is, rather than compressed
+};
+
+/// The directory of a zip by the records' names below the archive's own folder; PyTorch's reader does not look at the
+/// checksums in it. What cannot be found is left out.
+inline std::unordered_map<std::string, ZipRecord> zip_directory(const std::filesystem::path& path) {
     static constexpr std::size_t tail_size =
         22 + 20 + 65535;  // end record, zip64's locator, the longest comment
     static constexpr std::uint64_t entry_size = 46;
-    std::unordered_map<std::string, std::uint32_t> result;
+    std::unordered_map<std::string, ZipRecord> result;
     const std::uint64_t file_size = std::filesystem::file_size(path);
     std::ifstream file(path, std::ios::binary);
     const auto read = [&](std::uint64_t offset, std::uint64_t size) {
@@ -97,9 +100,9 @@ inline std::unordered_map<std::string, std::uint32_t> zip_checksums(const std::f
          at + entry_size <= directory.size() && directory.compare(at, 4, "PK\1\2") == 0;) {
         const std::size_t name_size = number(directory, at + 28, 2);
         const std::string name = directory.substr(at + entry_size, name_size);
-        const auto checksum = static_cast<std::uint32_t>(number(directory, at + 16, 4));
-        if (const std::size_t slash = name.find('/'); slash != std::string::npos && checksum != 0) {
-            result.emplace(name.substr(slash + 1), checksum);
+        if (const std::size_t slash = name.find('/'); slash != std::string::npos) {
+            result.emplace(name.substr(slash + 1), ZipRecord{.checksum = static_cast<std::uint32_t>(number(directory, at + 16, 4)),
+                                                             .stored = number(directory, at + 10, 2) == 0});
         }
         at += entry_size + name_size + number(directory, at + 30, 2) + number(directory, at + 32, 2);
     }
