@@ -39,7 +39,7 @@ TEST_SUITE("checkpoint/archive") {
         CHECK(archive.storage("data/0").nbytes() == 24);
         CHECK_THROWS_WITH_AS((void)archive.storage("data/9"), doctest::Contains("data/9 is missing"),
                              lit::CheckpointError);
-        CHECK(lit::detail::zip_directory(fixture("values.pt")).at("byteorder").checksum == lit::detail::crc32("little", 6));
+        CHECK(lit::detail::zip_directory(fixture("values.pt")).records.at("byteorder").checksum == lit::detail::crc32("little", 6));
     }
 
     TEST_CASE("one bit that fell over anywhere in the numbers or the pickle is noticed") {
@@ -71,7 +71,7 @@ TEST_SUITE("checkpoint/archive") {
             zip.writeRecord("data/0", pickled.storages.at(0).data(), pickled.storages.at(0).nbytes());
             zip.writeEndOfFile();
         }
-        CHECK(lit::detail::zip_directory(folder / "no_checksums.pt").at("data/0").checksum == 0);
+        CHECK(lit::detail::zip_directory(folder / "no_checksums.pt").records.at("data/0").checksum == 0);
         CHECK(same(lit::load_checkpoint(folder / "no_checksums.pt"), lit::List{1, at::arange(3)}));
     }
     TEST_CASE("a mapped file is not copied, may be written to in memory, and stays as it is") {

@@ -90,6 +90,20 @@ TEST_SUITE("checkpoint/background_writer") {
         CHECK(!fs::exists(good));
         CHECK(writer.finished_saves() == 2);
     }
+    TEST_CASE("a link that fails keeps what it was to replace, and the saves behind it go on") {
+        const TemporaryFolder folder;
+        lit::BackgroundWriter writer;
+        writer.save_checkpoint(numbered(1), folder / "a.ckpt");
+        for (std::int64_t number = 2; number < 20; ++number) {  // often enough that a save waits behind the link
+            writer.link_checkpoint(folder / "a.ckpt", folder.path() / "none" / "last.ckpt");
+            writer.remove_checkpoint(folder / "a.ckpt");
+            writer.save_checkpoint(numbered(number), folder / "b.ckpt");
+        }
+        CHECK_THROWS_WITH_AS(writer.wait(), doctest::Contains("cannot be made to point to"), lit::FileError);
+        CHECK(number_in(folder / "a.ckpt") == 1);
+        CHECK(number_in(folder / "b.ckpt") == 19);
+        CHECK(writer.finished_saves() == 19);
+    }
     TEST_CASE("an error that nobody asked for does not keep a further save from being written") {
         const TemporaryFolder folder;
         lit::BackgroundWriter writer;

@@ -110,6 +110,7 @@ class Tracer {
     Tracer(pid_t child, const std::filesystem::path& folder, const Plan& plan)
         : child_(child), inside_(folder.string()), plan_(plan) {}
 
+    /// The child is stopped, and traced by this process.
     Outcome run() {
         ::ptrace(PTRACE_SETOPTIONS, child_, nullptr,
                  PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC);
@@ -135,8 +136,7 @@ class Tracer {
  private:
     struct Thread {
         bool known = false;  ///< a new thread begins with a stop of its own
-        bool inside = false; ///< of a call
-        bool fails = false;
+        bool fails = false;  ///< the call that it is in
     };
 
     /// The signal to hand on.
@@ -144,14 +144,15 @@ class Tracer {
         Thread& thread = threads_[id];
         const bool first = !std::exchange(thread.known, true);
         if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-            thread.inside ? leave(id, thread) : enter(id, thread);
+            __ptrace_syscall_info info{};
+            ::ptrace(PTRACE_GET_SYSCALL_INFO, id, sizeof info, &info);
+            info.op == PTRACE_SYSCALL_INFO_ENTRY ? enter(id, thread) : leave(id, thread);
             return 0;
         }
         const bool event = WSTOPSIG(status) == SIGTRAP && (status >> 16) != 0;
         return event || (first && id != child_ && WSTOPSIG(status) == SIGSTOP) ? 0 : WSTOPSIG(status);
     }
     void enter(pid_t id, Thread& thread) {
-        thread.inside = true;
         user_regs_struct registers{};
         ::ptrace(PTRACE_GETREGS, id, nullptr, &registers);
         Call call = read_call(id, registers);
@@ -180,7 +181,6 @@ class Tracer {
         outcome_.calls.push_back(std::move(call));
     }
     void leave(pid_t id, Thread& thread) {
-        thread.inside = false;
         if (std::exchange(thread.fails, false)) {
             user_regs_struct registers{};
             ::ptrace(PTRACE_GETREGS, id, nullptr, &registers);
@@ -226,6 +226,19 @@ inline Outcome run_traced(const std::filesystem::path& folder, const Plan& plan,
         throw std::runtime_error("processes cannot be traced here");
     }
     return detail::Tracer(child, folder, plan).run();
+}
+
+/// The same for a process that runs already, and waits until it is traced.
+/// Errors  std::runtime_error when it cannot be traced.
+inline Outcome trace_process(pid_t process, const std::filesystem::path& folder, const Plan& plan, const std::function<void()>& ready) {
+    if (::ptrace(PTRACE_ATTACH, process, nullptr, nullptr) != 0) {
+        throw std::runtime_error("the process cannot be traced");
+    }
+    int status = 0;
+    ::waitpid(process, &status, __WALL);
+    detail::Tracer tracer(process, folder, plan);
+    ready();
+    return tracer.run();
 }
 
 }  // namespace faults

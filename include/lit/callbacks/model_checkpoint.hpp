@@ -113,6 +113,7 @@ class ModelCheckpoint {
         }
         save_top_k(trainer);
         files_.save_last(trainer, *this);
+        files_.remove_replaced(trainer);
     }
     void on_train_epoch_end(auto& trainer, auto& /*module*/) {
         if (!skips(trainer) && schedule_.on_train_epoch_end(trainer)) {
@@ -127,6 +128,7 @@ class ModelCheckpoint {
         if (waits_for_validation_) {
             save_top_k(trainer);
             files_.save_last(trainer, *this);
+            files_.remove_replaced(trainer);
             waits_for_validation_ = false;
         } else {
             save_for_epoch(trainer);
@@ -136,9 +138,11 @@ class ModelCheckpoint {
         // In a fast_dev_run too: Lightning writes this one file even then.
         if (files_.last_saved().empty()) {
             files_.save_last(trainer, *this);
+            files_.remove_replaced(trainer);
         }
     }
     void on_exception(auto& trainer, auto& /*module*/, const std::exception& error) {
+        files_.keep_replaced();
         if (!options_.save_on_exception || trainer.fast_dev_run() || in_sanity_check_ ||
             files_.saved_at(trainer.global_step())) {
             return;
@@ -146,6 +150,7 @@ class ModelCheckpoint {
         const std::string path = files_.plain_path(trainer);
         files_.save(trainer, path, *this);
         files_.save_last(trainer, *this);
+        files_.remove_replaced(trainer);
         trainer.print("ModelCheckpoint: saved " + path + " after an exception: " + error.what());
     }
 
@@ -245,6 +250,7 @@ class ModelCheckpoint {
             (options_.save_last.is_link() && !files_.last_saved().empty())) {
             files_.save_last(trainer, *this);
         }
+        files_.remove_replaced(trainer);
     }
     void save_top_k(auto& trainer) {
         if (options_.save_top_k == 0) {
@@ -256,7 +262,7 @@ class ModelCheckpoint {
             best_.set_best_path(path);  // before saving: the file holds its own name
             files_.save(trainer, path, *this);
             if (options_.save_top_k == 1) {
-                files_.remove(trainer, previous, path);
+                files_.replace(previous, path);
             }
             return;
         }
@@ -283,7 +289,7 @@ class ModelCheckpoint {
                           five(*best_.best_score(), false) + "), saving model to '" + path + "'");
         }
         files_.save(trainer, path, *this);
-        files_.remove(trainer, struck_out, path);
+        files_.replace(struck_out, path);
     }
     void report_missing(auto& trainer) {
         const std::string problem =

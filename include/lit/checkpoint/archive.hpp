@@ -39,8 +39,13 @@ class ArchiveReader {
  public:
     explicit ArchiveReader(const std::filesystem::path& path)
         : path_(path), file_size_(std::filesystem::file_size(path)) {
+        detail::ZipDirectory directory = detail::zip_directory(path);
+        if (directory.largest > file_size_) {  // PyTorch compresses nothing
+            throw CheckpointError("\"" + path.string() + "\": a record claims " + std::to_string(directory.largest) +
+                                  " bytes, more than the file has. The file is damaged.");
+        }
+        directory_ = std::move(directory.records);
         guarded([&] { reader_.emplace(path.string()); });
-        directory_ = detail::zip_directory(path);
     }
     /// From here on `storage` hands out pieces of the mapped file instead of copies, without looking at checksums, which would
     /// read them.
@@ -64,7 +69,7 @@ class ArchiveReader {
             refuse(record, "is missing. The file is damaged or incomplete.");
         }
         const std::uint64_t size = reader_->getRecordSize(record);
-        if (size > file_size_) {  // PyTorch compresses nothing
+        if (size > file_size_) {
             refuse(record, "claims to be larger than the file. The file is damaged.");
         }
         return size;

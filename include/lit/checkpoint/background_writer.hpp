@@ -26,8 +26,8 @@ namespace lit {
 /// Writes checkpoints in a thread of its own, and removes and links files there, one after the other in the order asked for.
 ///
 /// A save waits for the copy of the tensors into buffers that are kept, and for the save before it, if that is still being
-/// written: there is one checkpoint in memory at a time. What is asked for behind a save that failed is not done, so that
-/// nothing is removed for the sake of a file that is not there.
+/// written: there is one checkpoint in memory at a time. What is asked for behind a save or a link that failed is not done,
+/// so that nothing is removed for the sake of a file that is not there.
 /// Errors  of a save: thrown by the next `check()` or `wait()`, once; a further save is tried in any case. A file that
 ///         cannot be removed is a complaint, not an error.
 /// Threads one owner calls; the destructor waits for what is under way, and tells an error that nobody asked for.
@@ -59,7 +59,6 @@ class BackgroundWriter {
         buffers_.take(job.contents);
         const std::lock_guard lock(mutex_);
         saving_ = true;
-        failed_ = false;
         ask(std::move(job));
     }
     void remove_checkpoint(const std::filesystem::path& path) {
@@ -123,9 +122,6 @@ class BackgroundWriter {
     };
 
     void ask(Job job) {
-        if (failed_) {
-            return;
-        }
         jobs_.push_back(std::move(job));
         asked_.notify_one();
     }
@@ -137,15 +133,18 @@ class BackgroundWriter {
                 return;
             }
             Job& job = jobs_.front();  // stays until it is done; others are added behind it
-            lock.unlock();
-            std::exception_ptr error;
-            try {
-                run(job);
-            } catch (...) {
-                error = std::current_exception();
+            if (job.kind == Kind::save || !failed_) {
+                lock.unlock();
+                std::exception_ptr error;
+                try {
+                    run(job);
+                } catch (...) {
+                    error = std::current_exception();
+                }
+                lock.lock();
+                note(job.kind, error);
             }
-            lock.lock();
-            finish(job.kind, error);
+            jobs_.pop_front();
             done_.notify_all();
         }
     }
@@ -162,14 +161,13 @@ class BackgroundWriter {
                 break;
         }
     }
-    void finish(Kind kind, const std::exception_ptr& error) {
+    void note(Kind kind, const std::exception_ptr& error) {
         if (kind == Kind::save) {
             saving_ = false;
-            failed_ = error != nullptr;
-            if (!error) {
-                finished_saves_.fetch_add(1, std::memory_order_release);
-            }
+            failed_ = false;
+            finished_saves_.fetch_add(error ? 0 : 1, std::memory_order_release);
         }
+        failed_ = failed_ || (error && kind != Kind::remove);
         if (error && (kind == Kind::remove || error_)) {
             try {
                 std::rethrow_exception(error);
@@ -178,10 +176,6 @@ class BackgroundWriter {
             }
         } else if (error) {
             error_ = error;
-        }
-        jobs_.pop_front();
-        if (failed_) {
-            jobs_.clear();
         }
         has_news_ = error_ != nullptr || !complaints_.empty();
     }
@@ -192,7 +186,7 @@ class BackgroundWriter {
     std::condition_variable done_;
     std::deque<Job> jobs_;
     bool saving_ = false;
-    bool failed_ = false;  ///< the last save was; what was to follow it is not done
+    bool failed_ = false;  ///< the last save, or a link to it; what was to follow is not done
     bool stopped_ = false;
     std::exception_ptr error_;
     std::vector<std::string> complaints_;

@@ -6,7 +6,7 @@
 #include <lit/core/value.hpp>
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/Storage.h>
 
 #include <cstddef>
@@ -41,8 +41,7 @@ inline Value read_legacy(const std::filesystem::path& path, const PickleLimits& 
         if (bytes > data.size() || promised > data.size()) {
             throw CheckpointError("the storages are larger than the file, which is damaged.");
         }
-        at::Tensor row = at::empty({static_cast<std::int64_t>(bytes)}, at::TensorOptions().dtype(at::kByte));
-        std::memset(row.mutable_data_ptr(), 0, bytes);
+        const at::Tensor row = at::zeros({static_cast<std::int64_t>(bytes)}, at::TensorOptions().dtype(at::kByte));
         return storages.emplace(key, row.storage()).first->second;
     };
     const auto next = [&] {
@@ -71,7 +70,9 @@ inline Value read_legacy(const std::filesystem::path& path, const PickleLimits& 
         if (count > storage.nbytes() || rest.size() < storage.nbytes()) {
             throw CheckpointError("the storage " + name + " is cut off. The file is damaged.");
         }
-        std::memcpy(storage.mutable_data(), rest.data(), storage.nbytes());
+        if (storage.nbytes() > 0) {
+            std::memcpy(storage.mutable_data(), rest.data(), storage.nbytes());
+        }
         rest.remove_prefix(storage.nbytes());
     }
     return result;

@@ -55,13 +55,19 @@ struct ZipRecord {
     bool stored = false;         ///< as it is, rather than compressed
 };
 
-/// The directory of a zip by the records' names below the archive's own folder; PyTorch's reader does not look at the
-/// checksums in it. What cannot be found is left out.
-inline std::unordered_map<std::string, ZipRecord> zip_directory(const std::filesystem::path& path) {
+/// The directory of a zip. PyTorch's reader does not look at the checksums in it, and takes memory for the sizes that it
+/// claims.
+struct ZipDirectory {
+    std::unordered_map<std::string, ZipRecord> records;  ///< by their names below the archive's own folder
+    std::uint64_t largest = 0;                           ///< bytes that a record claims to be of
+};
+
+/// What cannot be found is left out.
+inline ZipDirectory zip_directory(const std::filesystem::path& path) {
     static constexpr std::size_t tail_size =
         22 + 20 + 65535;  // end record, zip64's locator, the longest comment
     static constexpr std::uint64_t entry_size = 46;
-    std::unordered_map<std::string, ZipRecord> result;
+    ZipDirectory result;
     const std::uint64_t file_size = std::filesystem::file_size(path);
     std::ifstream file(path, std::ios::binary);
     const auto read = [&](std::uint64_t offset, std::uint64_t size) {
@@ -79,6 +85,16 @@ inline std::unordered_map<std::string, ZipRecord> zip_directory(const std::files
             std::memcpy(&value, bytes.data() + offset, width);
         }
         return value;
+    };
+    // A size of more than 32 bits stands first in the extra field of kind 1.
+    const auto uncompressed_size = [&number](std::uint64_t size, std::string_view extra) {
+        constexpr std::uint64_t elsewhere = 0xffffffffU;
+        for (std::size_t field = 0; size == elsewhere && field + 12 <= extra.size(); field += 4 + number(extra, field + 2, 2)) {
+            if (number(extra, field, 2) == 1) {
+                return number(extra, field + 4, 8);
+            }
+        }
+        return size;
     };
     const std::uint64_t tail_start = file_size - std::min<std::uint64_t>(file_size, tail_size);
     const std::string tail = read(tail_start, file_size - tail_start);
@@ -100,8 +116,11 @@ inline std::unordered_map<std::string, ZipRecord> zip_directory(const std::files
          at + entry_size <= directory.size() && directory.compare(at, 4, "PK\1\2") == 0;) {
         const std::size_t name_size = number(directory, at + 28, 2);
         const std::string name = directory.substr(at + entry_size, name_size);
+        const std::string_view extra =
+            std::string_view(directory).substr(std::min(directory.size(), at + entry_size + name_size), number(directory, at + 30, 2));
+        result.largest = std::max(result.largest, uncompressed_size(number(directory, at + 24, 4), extra));
         if (const std::size_t slash = name.find('/'); slash != std::string::npos) {
-            result.emplace(name.substr(slash + 1), ZipRecord{.checksum = static_cast<std::uint32_t>(number(directory, at + 16, 4)),
+            result.records.emplace(name.substr(slash + 1), ZipRecord{.checksum = static_cast<std::uint32_t>(number(directory, at + 16, 4)),
                                                              .stored = number(directory, at + 10, 2) == 0});
         }
         at += entry_size + name_size + number(directory, at + 30, 2) + number(directory, at + 32, 2);

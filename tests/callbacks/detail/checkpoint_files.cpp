@@ -123,17 +123,24 @@ TEST_SUITE("callbacks/detail/checkpoint_files") {
         const scripted::Folder folder;
         const scripted::Folder other;
         Writer trainer;
-        const CheckpointFiles files{ModelCheckpointOptions{.dirpath = folder.path()}};
+        CheckpointFiles files{ModelCheckpointOptions{.dirpath = folder.path()}};
         const std::string own = (files.folder() / "a.ckpt").string();
         const std::string foreign = (other.path() / "a.ckpt").string();
         std::ofstream(own) << 1;
         std::ofstream(foreign) << 1;
-        files.remove(trainer, own, own);
-        files.remove(trainer, foreign, own);
-        files.remove(trainer, "", own);
+        files.replace(own, own);
+        files.replace(foreign, own);
+        files.replace("", own);
+        files.remove_replaced(trainer);
         CHECK(fs::exists(own));
         CHECK(fs::exists(foreign));
-        files.remove(trainer, own, (files.folder() / "b.ckpt").string());
+        files.replace(own, (files.folder() / "b.ckpt").string());
+        CHECK(fs::exists(own));  // not before the save is whole
+        files.keep_replaced();
+        files.remove_replaced(trainer);
+        CHECK(fs::exists(own));
+        files.replace(own, (files.folder() / "b.ckpt").string());
+        files.remove_replaced(trainer);
         CHECK_FALSE(fs::exists(own));
         CHECK(trainer.warnings.empty());
     }

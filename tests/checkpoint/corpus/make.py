@@ -163,11 +163,16 @@ def malformed():
     yield "a_bit_of_a_number", bytes(damaged)
     end = good.index(b"PK\5\6")
     yield "directory_beyond_the_file", good[: end + 16] + struct.pack("<I", 2**32 - 2) + good[end + 20:]
+    claims = bytearray(good)
+    version = good.rindex(b"PK\1\2")
+    claims[version + 24: version + 28] = struct.pack("<I", 2**32 - 2)
+    yield "version_of_4_gigabytes", bytes(claims)
     yield "no_zip_and_no_pickle", b"lit" * 100
     magic = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
     yield "old_format_and_nothing_behind", magic
     old = magic + PROTO2 + b"M\xe9\x03." + PROTO2 + b"}."
     yield "old_format_of_huge_storages", old + PROTO2 + tensor(storage(count=2**31 - 1)) + b"."
+    yield "old_format_of_an_empty_storage", old + PROTO2 + tensor(storage(count=0), sizes=(0,)) + b"." + PROTO2 + b"(" + text("5") + b"l."
     yield "old_format_cut_off", old + PROTO2 + tensor(storage()) + b"." + PROTO2 + b"(" + text("0") + b"l." + struct.pack("<q", 4)
 
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace lit::detail {
 
@@ -93,17 +94,27 @@ class CheckpointFiles {
         } else {
             save(trainer, path, owner);
         }
-        remove(trainer, previous, path);
+        replace(previous, path);
     }
-    void remove(auto& trainer, const std::string& previous, const std::string& current) const {
-        if (previous.empty() || !trainer.is_global_zero() ||
-            !may_remove(previous, current, trainer.ckpt_path(), folder_)) {
-            return;
+    /// Notes a file that `current` replaces: it goes when everything that may still point to it is written.
+    void replace(const std::string& previous, const std::string& current) {
+        if (!previous.empty()) {
+            replaced_.emplace_back(previous, current);
         }
-        try {
-            trainer.remove_checkpoint(previous);
-        } catch (const FileError& error) {
-            trainer.warn("ModelCheckpoint: " + std::string(error.what()));
+    }
+    /// Of a save that did not come to its end.
+    void keep_replaced() { replaced_.clear(); }
+    /// At the end of a save, whatever it consisted of.
+    void remove_replaced(auto& trainer) {
+        for (const auto& [previous, current] : std::exchange(replaced_, {})) {
+            if (!trainer.is_global_zero() || !may_remove(previous, current, trainer.ckpt_path(), folder_)) {
+                continue;
+            }
+            try {
+                trainer.remove_checkpoint(previous);
+            } catch (const FileError& error) {
+                trainer.warn("ModelCheckpoint: " + std::string(error.what()));
+            }
         }
     }
 
@@ -143,6 +154,7 @@ class CheckpointFiles {
     bool links_;
     std::string last_path_;
     std::string last_saved_;
+    std::vector<std::pair<std::string, std::string>> replaced_;
     std::int64_t step_saved_ = 0;  // nothing to save before the first step
 };
 
