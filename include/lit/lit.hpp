@@ -3,7 +3,9 @@
 
 // Everything that a training program on one device needs. What costs more to include stands apart:
 // <lit/strategies/ddp.hpp> (c10d), <lit/data/views.hpp> (range-v3), <lit/core/hparams_hana.hpp> (Boost.Hana's Struct),
-// <lit/optim/torch_optimizer.hpp> (LibTorch's own optimizers).
+// <lit/optim/torch_optimizer.hpp> (LibTorch's own optimizers), <lit/checkpoint/safetensors.hpp> and
+// <lit/checkpoint/load_weights.hpp> (JSON).
+#include <lit/callbacks/async_checkpoint.hpp>
 #include <lit/callbacks/backbone_finetuning.hpp>
 #include <lit/callbacks/base_finetuning.hpp>
 #include <lit/callbacks/base_prediction_writer.hpp>

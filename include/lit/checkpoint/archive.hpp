@@ -10,6 +10,8 @@
 #include <c10/util/Exception.h>
 #include <caffe2/serialize/inline_container.h>
 
+#include <zlib.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -82,7 +84,7 @@ class ArchiveReader {
             auto [data, size] = reader_->getRecord(record);
             const auto known = directory_.find(record);
             if (known != directory_.end() && known->second.checksum != 0 &&
-                known->second.checksum != detail::crc32(data.get(), size)) {
+                known->second.checksum != ::crc32_z(0, static_cast<const Bytef*>(data.get()), size)) {
                 refuse(record, "does not have its checksum. The file is damaged; use an earlier one.");
             }
             return {c10::Storage::use_byte_size_t(), size, std::move(data), nullptr, false};

@@ -122,6 +122,7 @@ class AtomicFile {
     static constexpr std::size_t longest_stem = 100;
     static constexpr std::size_t collects = std::size_t{1} << 16;
     static constexpr std::size_t largest_write = std::size_t{1} << 30;
+    static constexpr off_t flushes = off_t{1} << 23;
     static constexpr int attempts = 1000;
 
     // False when somebody who removes abandoned files was faster. Where files cannot be locked, none is taken for abandoned.
@@ -145,6 +146,16 @@ class AtomicFile {
             }
             bytes += written;
             size -= static_cast<std::size_t>(written);
+            written_ += written;
+        }
+        start_flushing();
+    }
+    // The disk works while the rest is put together, rather than only in `commit`, which tells of what went wrong with it:
+    // whether the system takes the hint does not matter.
+    void start_flushing() {
+        if (written_ - flushing_ >= flushes) {
+            static_cast<void>(::sync_file_range(descriptor_, flushing_, written_ - flushing_, SYNC_FILE_RANGE_WRITE));
+            flushing_ = written_;
         }
     }
     [[nodiscard]] std::filesystem::path folder() const {
@@ -167,6 +178,8 @@ class AtomicFile {
     std::filesystem::path target_;
     std::filesystem::path temporary_;
     int descriptor_ = -1;
+    off_t written_ = 0;   ///< bytes
+    off_t flushing_ = 0;  ///< bytes that the system was told to bring to the disk
     std::vector<char> collected_;
 };
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -13,41 +12,6 @@
 #include <unordered_map>
 
 namespace lit::detail {
-
-// Eight bytes at a time (Intel's slicing by 8), on little-endian machines as all of PyTorch's files are.
-inline std::uint32_t crc32(const void* data, std::size_t size) {
-    static constexpr auto tables = [] {
-        std::array<std::array<std::uint32_t, 256>, 8> result{};
-        for (std::uint32_t i = 0; i < 256; ++i) {
-            std::uint32_t crc = i;
-            for (int bit = 0; bit < 8; ++bit) {
-                crc = crc >> 1U ^ ((crc & 1U) != 0 ? 0xedb88320U : 0U);
-            }
-            result[0][i] = crc;
-        }
-        for (std::uint32_t i = 0; i < 256; ++i) {
-            for (std::size_t t = 1; t < 8; ++t) {
-                result[t][i] = result[t - 1][i] >> 8U ^ result[0][result[t - 1][i] & 0xffU];
-            }
-        }
-        return result;
-    }();
-    const auto* bytes = static_cast<const std::uint8_t*>(data);
-    std::uint32_t crc = ~0U;
-    for (; size >= 8; size -= 8, bytes += 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, bytes, 8);
-        word ^= crc;
-        crc = 0;
-        for (std::size_t t = 0; t < 8; ++t) {
-            crc ^= tables[7 - t][word >> (8 * t) & 0xffU];
-        }
-    }
-    for (; size > 0; --size, ++bytes) {
-        crc = crc >> 8U ^ tables[0][(crc ^ *bytes) & 0xffU];
-    }
-    return ~crc;
-}
 
 /// What a zip's directory says of a record.
 struct ZipRecord {

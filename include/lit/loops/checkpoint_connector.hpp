@@ -124,7 +124,8 @@ class CheckpointConnector {
             run_.state().max_time_clock.load_state_dict(timer->dict());
         }
         std::vector<std::string> unclaimed;
-        for (const auto& [key, state] : callbacks->dict()) {
+        for (const auto& item : callbacks->dict()) {
+            const Value& key = item.first;
             if (key.is<std::string>() && !key.equals(max_time_key)) {
                 unclaimed.push_back(key.string());
             }
@@ -185,6 +186,10 @@ class CheckpointConnector {
         run_.state().resume_point = {};
         if (entry != nullptr) {
             LitEntry<Run>(run_).restore_place(*entry);
+        } else {
+            run_.print("lit: \"" + run_.ckpt_path().string() +
+                       "\" has no entry of lit's, as Lightning writes none: the random generators, the order of an unseeded "
+                       "shuffle and the values logged in the epoch under way begin anew.");
         }
     }
 

@@ -155,7 +155,8 @@ class LitEntry {
         std::string unknown;
         static constexpr std::array<std::string_view, 6> known{"version", "world_size", "optimizers",
                                                                "loggers", "gradients",  "ranks"};
-        for (const auto& [key, value] : entry) {
+        for (const auto& item : entry) {
+            const Value& key = item.first;
             if (key.is<std::string>() && std::ranges::find(known, std::string_view(key.string())) == known.end()) {
                 unknown += (unknown.empty() ? "" : ", ") + key.string();
             }
