@@ -6,28 +6,31 @@
 #include <lit/checkpoint/safetensors.hpp>
 #include <lit/core/value.hpp>
 
+#include "peers.hpp"
+
 #include <ATen/Parallel.h>
 #include <ATen/ops/rand.h>
 
 #include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <map>
 #include <string>
+#include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace {
 
 namespace fs = std::filesystem;
+using lit_bench::median;
+using lit_bench::report;
 using Clock = std::chrono::steady_clock;
 
 constexpr int rounds = 9;
@@ -35,18 +38,6 @@ constexpr std::int64_t tensors = 120;
 constexpr std::int64_t numbers = 1'048'576;  // of each: 4 MiB, 504 MB in all
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-std::map<std::string, std::vector<double>> measured;
-void report(const std::string& what, double value, const char* unit = "s") {
-    measured[what].push_back(value);
-    std::printf("%s\t%.6g\t%s\n", what.c_str(), value, unit);
-    std::fflush(stdout);
-}
-double median(const std::string& what) {
-    std::vector<double> all = measured[what];
-    std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
-    return all[all.size() / 2];
-}
 
 /// The same bytes with as little around them as there can be.
 void write_plainly(const fs::path& path, const lit::Dict& state) {
@@ -65,68 +56,14 @@ void write_plainly(const fs::path& path, const lit::Dict& state) {
     }
 }
 
-/// benchmarks/checkpoint_peers.py, which does what a line says and answers how long it took.
-class Python {
- public:
-    Python() {
-        const char* python = std::getenv("LIT_PYTHON");
-        const char* home = std::getenv("LIT_HOME");
-        if (python == nullptr || home == nullptr || !fs::exists(python)) {
-            std::fprintf(stderr, "lit: no peers in Python: scripts/setup python has not run\n");
-            return;
-        }
-        std::array<int, 2> in{}, out{};
-        if (::pipe(in.data()) != 0 || ::pipe(out.data()) != 0) {
-            return;
-        }
-        const std::string script = std::string(home) + "/benchmarks/checkpoint_peers.py";
-        child_ = ::fork();
-        if (child_ == 0) {
-            ::dup2(in[0], 0);
-            ::dup2(out[1], 1);
-            ::close(in[1]);
-            ::close(out[0]);
-            ::execl(python, python, script.c_str(), std::to_string(tensors).c_str(), std::to_string(numbers).c_str(), nullptr);
-            ::_exit(1);
-        }
-        ::close(in[0]);
-        ::close(out[1]);
-        ask_ = ::fdopen(in[1], "w");
-        answers_ = ::fdopen(out[0], "r");
-        static_cast<void>(answer());  // it is ready
+/// The file's contents in memory, or out of it, before it is loaded.
+void remember(const fs::path& path) {
+    std::vector<char> buffer(std::size_t{1} << 20U);
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    while (::read(file, buffer.data(), buffer.size()) > 0) {
     }
-    Python(const Python&) = delete;
-    Python& operator=(const Python&) = delete;
-    ~Python() {
-        if (child_ > 0) {
-            std::fclose(ask_);
-            std::fclose(answers_);
-            ::waitpid(child_, nullptr, 0);
-        }
-    }
-    [[nodiscard]] bool there() const { return child_ > 0; }
-    double measure(const std::string& what, const fs::path& path) {
-        std::fprintf(ask_, "%s %s\n", what.c_str(), path.c_str());
-        std::fflush(ask_);
-        return answer();
-    }
-
- private:
-    double answer() {
-        double seconds = 0.0;
-        if (std::fscanf(answers_, "%lf", &seconds) != 1) {
-            std::fprintf(stderr, "lit: the peers in Python ended\n");
-            std::exit(1);
-        }
-        return seconds;
-    }
-
-    pid_t child_ = -1;
-    std::FILE* ask_ = nullptr;
-    std::FILE* answers_ = nullptr;
-};
-
-/// The files' contents in memory, or out of it, before they are loaded.
+    ::close(file);
+}
 void forget(const fs::path& path) {
     const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
@@ -143,7 +80,7 @@ int main() {
     for (std::int64_t i = 0; i < tensors; ++i) {
         state.append("layer." + std::to_string(i) + ".weight", at::rand({numbers}));
     }
-    Python python;
+    lit_bench::PythonPeers python("checkpoint_peers.py", {std::to_string(tensors), std::to_string(numbers)});
     lit::BackgroundWriter background;
     {  // its buffers exist from here on
         const auto start = Clock::now();
@@ -169,21 +106,32 @@ int main() {
         report("lit, in the background: until it is on the disk", seconds_since(start));
         if (python.there()) {
             ::sync();
-            report("torch.save and fsync", python.measure("torch_save", folder / "torch.pt"));
+            report("torch.save and fsync", python.measure("torch_save " + (folder / "torch.pt").string()));
             ::sync();
-            report("safetensors of Python and fsync", python.measure("safetensors_save", folder / "python.safetensors"));
+            report("safetensors of Python and fsync", python.measure("safetensors_save " + (folder / "python.safetensors").string()));
         }
     }
+    const auto loaded = [&](const std::string& what, const fs::path& path, auto&& load) {
+        remember(path);
+        timed("load, in memory: " + what, load);
+    };
+    const lit::ReadOptions mapped{.mmap = true};
     for (int round = 0; round < rounds; ++round) {
-        timed("load, in memory: lit", [&] { static_cast<void>(lit::load_checkpoint(folder / "lit.ckpt")); });
-        timed("load, in memory: lit, mapped", [&] { static_cast<void>(lit::load_checkpoint(folder / "lit.ckpt", {.mmap = true})); });
-        timed("load, in memory: lit, .safetensors", [&] { static_cast<void>(lit::load_safetensors(folder / "lit.safetensors")); });
-        forget(folder / "lit.ckpt");
-        timed("load, not in memory: lit, mapped", [&] { static_cast<void>(lit::load_checkpoint(folder / "lit.ckpt", {.mmap = true})); });
+        const fs::path ours = folder / "lit.ckpt";
+        loaded("lit", ours, [&] { static_cast<void>(lit::load_checkpoint(ours)); });
+        loaded("lit, mapped", ours, [&] { static_cast<void>(lit::load_checkpoint(ours, mapped)); });
+        loaded("lit, .safetensors", folder / "lit.safetensors",
+               [&] { static_cast<void>(lit::load_safetensors(folder / "lit.safetensors")); });
+        forget(ours);
+        timed("load, not in memory: lit, mapped", [&] { static_cast<void>(lit::load_checkpoint(ours, mapped)); });
         if (python.there()) {
-            report("load, in memory: torch.load", python.measure("torch_load", folder / "torch.pt"));
-            report("load, in memory: torch.load, mapped", python.measure("torch_load_mapped", folder / "torch.pt"));
-            report("load, in memory: safetensors of Python", python.measure("safetensors_load", folder / "python.safetensors"));
+            for (const auto& [what, command, name] :
+                 {std::tuple{"torch.load", "torch_load", "torch.pt"},
+                  std::tuple{"torch.load, mapped", "torch_load_mapped", "torch.pt"},
+                  std::tuple{"safetensors of Python", "safetensors_load", "python.safetensors"}}) {
+                remember(folder / name);
+                report(std::string("load, in memory: ") + what, python.measure(std::string(command) + " " + (folder / name).string()));
+            }
         }
     }
     report("rate of a save, of the plain write's (goal: 0.9)", median("plain write and fsync") / median("lit, .ckpt"), "");

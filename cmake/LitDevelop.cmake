@@ -31,19 +31,25 @@ foreach(linker IN ITEMS mold lld)
     endif()
 endforeach()
 
-# One precompiled header for each set of flags, hence for each build folder: LibTorch's headers, nothing of lit.
+# Two precompiled headers for each set of flags, hence for each build folder: of LibTorch's headers, with nothing of lit; and of
+# the trainer, for programs that assemble one.
 if(LIT_PCH)
-    file(WRITE "${CMAKE_BINARY_DIR}/pch/pch.cpp" "// Nothing: the precompiled header is the point.\n")
-    add_library(lit_pch OBJECT "${CMAKE_BINARY_DIR}/pch/pch.cpp")
-    target_link_libraries(lit_pch PRIVATE lit::lit lit_warnings)
-    target_precompile_headers(lit_pch PRIVATE "${CMAKE_CURRENT_LIST_DIR}/pch.hpp")
+    foreach(name IN ITEMS pch pch_trainer)
+        file(WRITE "${CMAKE_BINARY_DIR}/pch/${name}.cpp" "// Nothing: the precompiled header is the point.\n")
+        add_library(lit_${name} OBJECT "${CMAKE_BINARY_DIR}/pch/${name}.cpp")
+        target_link_libraries(lit_${name} PRIVATE lit::lit lit_warnings)
+        target_precompile_headers(lit_${name} PRIVATE "${CMAKE_CURRENT_LIST_DIR}/${name}.hpp")
+    endforeach()
 endif()
 
-# lit_program(<target> <sources>...): an executable with lit, the warnings and the precompiled header.
+# lit_program(<target> [TRAINER] <sources>...): an executable with lit, the warnings and a precompiled header.
 function(lit_program target)
-    add_executable(${target} ${ARGN})
+    cmake_parse_arguments(PARSE_ARGV 1 arg "TRAINER" "" "")
+    add_executable(${target} ${arg_UNPARSED_ARGUMENTS})
     target_link_libraries(${target} PRIVATE lit::lit lit_warnings)
-    if(LIT_PCH)
+    if(LIT_PCH AND arg_TRAINER)
+        target_precompile_headers(${target} REUSE_FROM lit_pch_trainer)
+    elseif(LIT_PCH)
         target_precompile_headers(${target} REUSE_FROM lit_pch)
     endif()
 endfunction()

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+/// What the benchmarks share: figures as scripts/bench reads them, and peers in Python.
+namespace lit_bench {
+
+inline std::map<std::string, std::vector<double>>& measured() {
+    static std::map<std::string, std::vector<double>> all;
+    return all;
+}
+inline void report(const std::string& what, double value, const char* unit = "s") {
+    measured()[what].push_back(value);
+    std::printf("%s\t%.6g\t%s\n", what.c_str(), value, unit);
+    std::fflush(stdout);
+}
+inline double median(const std::string& what) {
+    std::vector<double> all = measured()[what];
+    std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
+    return all[all.size() / 2];
+}
+
+/// A script of benchmarks/, which answers each line that it is told with a number; absent without `scripts/setup python`.
+class PythonPeers {
+ public:
+    explicit PythonPeers(const std::string& script, const std::vector<std::string>& arguments = {}) {
+        const char* python = std::getenv("LIT_PYTHON");
+        const char* home = std::getenv("LIT_HOME");
+        if (python == nullptr || home == nullptr || !std::filesystem::exists(python)) {
+            std::fprintf(stderr, "lit: no peers in Python: scripts/setup python has not run\n");
+            return;
+        }
+        std::array<int, 2> in{}, out{};
+        if (::pipe(in.data()) != 0 || ::pipe(out.data()) != 0) {
+            std::perror("pipe");
+            std::exit(1);
+        }
+        child_ = ::fork();
+        if (child_ == 0) {
+            ::dup2(in[0], 0);
+            ::dup2(out[1], 1);
+            ::close(in[1]);
+            ::close(out[0]);
+            std::string path = std::string(home) + "/benchmarks/" + script;
+            std::vector<std::string> words = arguments;
+            std::vector<char*> argv{const_cast<char*>(python), path.data()};  // NOLINT: execv's signature
+            for (std::string& word : words) {
+                argv.push_back(word.data());
+            }
+            argv.push_back(nullptr);
+            ::execv(python, argv.data());
+            ::_exit(1);
+        }
+        ::close(in[0]);
+        ::close(out[1]);
+        ask_ = ::fdopen(in[1], "w");
+        answers_ = ::fdopen(out[0], "r");
+        static_cast<void>(answer());  // it is ready
+    }
+    PythonPeers(const PythonPeers&) = delete;
+    PythonPeers& operator=(const PythonPeers&) = delete;
+    ~PythonPeers() {
+        if (child_ > 0) {
+            std::fclose(ask_);
+            std::fclose(answers_);
+            ::waitpid(child_, nullptr, 0);
+        }
+    }
+    [[nodiscard]] bool there() const { return child_ > 0; }
+    double measure(const std::string& what) {
+        std::fprintf(ask_, "%s\n", what.c_str());
+        std::fflush(ask_);
+        return answer();
+    }
+
+ private:
+    double answer() {
+        double number = 0.0;
+        if (std::fscanf(answers_, "%lf", &number) != 1) {
+            std::fprintf(stderr, "lit: the peers in Python ended\n");
+            std::exit(1);
+        }
+        return number;
+    }
+
+    pid_t child_ = -1;
+    std::FILE* ask_ = nullptr;
+    std::FILE* answers_ = nullptr;
+};
+
+}  // namespace lit_bench
