@@ -21,6 +21,7 @@ struct AskedToEnd {
 
     [[nodiscard]] static AskedToEnd of_this_process() { return {SignalWatch::interrupted(), SignalWatch::terminated()}; }
 
+    [[nodiscard]] bool any() const { return interrupt || terminate; }
     /// Errors  KeyboardInterrupt; TerminationRequest, unless what comes next ends the run anyway.
     void leave(bool ends_anyway = false) const {
         if (interrupt) {

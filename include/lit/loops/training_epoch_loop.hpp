@@ -214,7 +214,9 @@ class TrainingEpochLoop {
     template <class MayStop>
     void after_batch(std::int64_t batch_idx, MayStop& may_stop) {
         finish_batch(batch_idx, false, may_stop);
-        run_.poll_signals().leave(training_done());
+        if (const AskedToEnd asked = run_.poll_signals(); asked.any()) {
+            asked.leave(training_done());
+        }
     }
 
     void validate() {
