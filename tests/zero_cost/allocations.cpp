@@ -74,9 +74,9 @@ TEST_SUITE("zero_cost/allocations") {
         torch::manual_seed(0);
         const double by_hand = per_step([](const auto& data) { zero_cost::by_hand<Meter>(data); });
         const double by_trainer = per_step(
-            [](const auto& data) { zero_cost::by_trainer<Meter>(data, std::make_integer_sequence<int, 0>{}); });
+            [](const auto& data) { zero_cost::by_trainer_with_idle<Meter>(data, std::make_integer_sequence<int, 0>{}); });
         const double with_idle = per_step(
-            [](const auto& data) { zero_cost::by_trainer<Meter>(data, std::make_integer_sequence<int, 32>{}); });
+            [](const auto& data) { zero_cost::by_trainer_with_idle<Meter>(data, std::make_integer_sequence<int, 32>{}); });
         MESSAGE("allocations per step: " << by_hand << " by hand, " << by_trainer << " by the trainer");
         CHECK(by_hand > 1.0);
         CHECK(by_trainer == by_hand);

@@ -2,6 +2,12 @@
 // steps KIND COUNT: takes COUNT training steps, and has callgrind count the instructions of those after the warm-up.
 #include "zero_cost/workload.hpp"
 
+#include <lit/callbacks/early_stopping.hpp>
+#include <lit/callbacks/model_checkpoint.hpp>
+#include <lit/callbacks/progress_bar.hpp>
+#include <lit/loggers/csv_logger.hpp>
+#include <lit/loggers/tensorboard_logger.hpp>
+
 #include <ATen/Parallel.h>
 
 #include <valgrind/callgrind.h>
@@ -11,6 +17,7 @@
 #include <cstdlib>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -19,12 +26,31 @@ struct Meter {
     static void stop() { CALLGRIND_STOP_INSTRUMENTATION; }
 };
 
+/// What each component costs that most trainers have; files go into the working folder.
+bool with_component(std::string_view kind, const std::vector<lit::Example>& data) {
+    if (kind == "log") {
+        zero_cost::by_trainer<Meter, true>(data);
+    } else if (kind == "progress_bar") {
+        zero_cost::by_trainer<Meter, true>(data, lit::ProgressBar{});
+    } else if (kind == "csv") {
+        zero_cost::by_trainer<Meter, true>(data, lit::CSVLogger{});
+    } else if (kind == "tensorboard") {
+        zero_cost::by_trainer<Meter, true>(data, lit::TensorBoardLogger{});
+    } else if (kind == "early_stopping") {
+        zero_cost::by_trainer<Meter, true>(data, lit::EarlyStopping<>{{.monitor = "train_loss"}});
+    } else if (kind == "checkpoint") {
+        zero_cost::by_trainer<Meter, true>(data, lit::ModelCheckpoint<>{{.every_n_train_steps = 1'000'000}});
+    } else {
+        return false;
+    }
+    return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     if (argc != 3 || std::atoll(argv[2]) <= zero_cost::warm_up) {
-        std::fprintf(stderr, "usage: steps hand|trainer|idle_1|idle_8|idle_32 COUNT   (COUNT > %lld)\n",
-                     static_cast<long long>(zero_cost::warm_up));
+        std::fprintf(stderr, "usage: steps KIND COUNT   (COUNT > %lld)\n", static_cast<long long>(zero_cost::warm_up));
         return 2;
     }
     at::set_num_threads(1);
@@ -34,15 +60,16 @@ int main(int argc, char** argv) {
     if (kind == "hand") {
         zero_cost::by_hand<Meter>(data);
     } else if (kind == "trainer") {
-        zero_cost::by_trainer<Meter>(data, std::make_integer_sequence<int, 0>{});
+        zero_cost::by_trainer<Meter>(data);
     } else if (kind == "idle_1") {
-        zero_cost::by_trainer<Meter>(data, std::make_integer_sequence<int, 1>{});
+        zero_cost::by_trainer_with_idle<Meter>(data, std::make_integer_sequence<int, 1>{});
     } else if (kind == "idle_8") {
-        zero_cost::by_trainer<Meter>(data, std::make_integer_sequence<int, 8>{});
+        zero_cost::by_trainer_with_idle<Meter>(data, std::make_integer_sequence<int, 8>{});
     } else if (kind == "idle_32") {
-        zero_cost::by_trainer<Meter>(data, std::make_integer_sequence<int, 32>{});
-    } else {
-        std::fprintf(stderr, "steps: found the kind %s, known are hand, trainer, idle_1, idle_8, idle_32\n", argv[1]);
+        zero_cost::by_trainer_with_idle<Meter>(data, std::make_integer_sequence<int, 32>{});
+    } else if (!with_component(kind, data)) {
+        std::fprintf(stderr, "steps: found the kind %s, known are hand, trainer, idle_1, idle_8, idle_32, log, progress_bar, csv, "
+                             "tensorboard, early_stopping, checkpoint\n", argv[1]);
         return 2;
     }
 }

@@ -20,8 +20,9 @@ namespace zero_cost {
 
 constexpr std::int64_t warm_up = 20;
 
-template <class Meter>
-struct Net : lit::Module<Net<Meter>> {
+/// `Logs`: two values of each step, as most modules do.
+template <class Meter, bool Logs = false>
+struct Net : lit::Module<Net<Meter, Logs>> {
     torch::nn::Linear in{nullptr}, out{nullptr};
 
     Net() {
@@ -33,7 +34,12 @@ struct Net : lit::Module<Net<Meter>> {
         if (batch_idx == warm_up) {
             Meter::start();
         }
-        return torch::nn::functional::cross_entropy(forward(batch.data), batch.target);
+        torch::Tensor loss = torch::nn::functional::cross_entropy(forward(batch.data), batch.target);
+        if constexpr (Logs) {
+            this->template log<"train_loss">(loss, {.prog_bar = true});
+            this->template log<"batch">(batch_idx);
+        }
+        return loss;
     }
     auto configure_optimizers() { return lit::AdamW{this->parameters(), {.lr = 1e-3}}; }
 };
@@ -74,12 +80,18 @@ struct Stop {
     void on_train_end(auto&, auto&) { Meter::stop(); }
 };
 
-template <class Meter, int... I>
-void by_trainer(const std::vector<lit::Example>& data, std::integer_sequence<int, I...>) {
-    Net<Meter> net;
+template <class Meter, bool Logs = false, class... Components>
+void by_trainer(const std::vector<lit::Example>& data, Components... components) {
+    Net<Meter, Logs> net;
     lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
-                         lit::TrainerOptions{.max_epochs = 1}, Stop<Meter>{}, Idle<I>{}...};
+                         lit::TrainerOptions{.max_epochs = 1}, Stop<Meter>{}, std::move(components)...};
     trainer.fit(net, data);
+}
+
+/// With `I...` callbacks that listen to nothing.
+template <class Meter, int... I>
+void by_trainer_with_idle(const std::vector<lit::Example>& data, std::integer_sequence<int, I...> /*each*/) {
+    by_trainer<Meter>(data, Idle<I>{}...);
 }
 
 }  // namespace zero_cost

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/collectives/collective.hpp>
 #include <lit/core/error.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/managed_optimizer.hpp>
@@ -11,6 +12,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -44,6 +46,11 @@ template <class Returned>
 concept ReturnsLoss = std::convertible_to<const Returned&, at::Tensor> ||
                       requires(const Returned& r) { { *r } -> std::convertible_to<at::Tensor>; } ||
                       requires(const Returned& r) { r.loss; };
+
+/// What computes the gradients itself, from what it kept of the step, instead of by autograd.
+template <class Returned>
+concept BringsGradients = requires(const Returned& r, double scale) { r.backward(scale); } &&
+                          requires(const Returned& r) { { r.loss } -> std::convertible_to<at::Tensor>; };
 
 /// What the batch's end hooks see of what the step returned.
 template <class Returned>
@@ -123,6 +130,7 @@ class Optimization {
         const auto closure = [&] {
             Returned returned = step(batch, batch_idx, !accumulate && gradients);
             at::Tensor loss = loss_of(returned);
+            [[maybe_unused]] const auto brings = brings_gradients(returned, window);
             output.emplace(keep_output<Batch>(std::move(returned), loss, batch, batch_idx, window));
             if (!loss.defined()) {
                 warn_once_of_none();
@@ -132,7 +140,7 @@ class Optimization {
             }
             if (loss.defined() && gradients) {
                 check_finite(loss, batch_idx);
-                run_.backward(window == 1 ? loss : loss / static_cast<double>(window), !accumulate);
+                run_.backward(window == 1 ? loss : loss / static_cast<double>(window), !accumulate, brings);
             }
             if constexpr (by_closure) {
                 shown = loss_for_closure(loss, window);
@@ -178,6 +186,18 @@ class Optimization {
             Returned returned = step(batch, batch_idx, true);
             const at::Tensor loss = loss_of(returned);
             return keep_output<Batch>(std::move(returned), loss, batch, batch_idx, 1);
+        }
+    }
+
+    template <class Returned>
+    static auto brings_gradients([[maybe_unused]] const Returned& returned, [[maybe_unused]] std::int64_t window) {
+        if constexpr (BringsGradients<Returned>) {
+            static_assert(std::same_as<std::remove_cvref_t<decltype(std::declval<Run&>().collective())>, SingleProcess>,
+                          "lit: this step computes its gradients without autograd, to which a strategy of several processes "
+                          "listens. Train on one process, or with forward() and a loss of LibTorch's.");
+            return [returned, window] { returned.backward(1.0 / static_cast<double>(window)); };
+        } else {
+            return nullptr;
         }
     }
 

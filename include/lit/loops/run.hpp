@@ -306,14 +306,17 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
         decltype(auto) ranks = collective();
         return signals_.finish(ranks);
     }
-    /// Gradients of the loss, with the hooks around it.
-    void backward(const at::Tensor& loss, bool synchronise = true) {
+    /// Gradients of the loss, with the hooks around it: by autograd, or as `compute_own()` does.
+    template <class Compute = std::nullptr_t>
+    void backward(const at::Tensor& loss, bool synchronise = true, [[maybe_unused]] Compute compute_own = {}) {
         const at::Tensor scaled = parts_.precision.scale(loss);
         detail::call_all<hooks::on_before_backward>(*this, scaled);
         parts_.strategy.before_backward(scaled, synchronise);
         const auto compute = [&] {
             if constexpr (detail::module_listens<hooks::backward, Run, const at::Tensor>) {
                 detail::call_module<hooks::backward>(*this, scaled);
+            } else if constexpr (!std::is_null_pointer_v<Compute>) {
+                compute_own();
             } else {
                 scaled.backward();
             }

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/core/error.hpp>
+#include <lit/module/nn/layer.hpp>
+#include <lit/module/nn/losses.hpp>
+
+#include <ATen/autocast_mode.h>
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace lit::nn {
+
+namespace detail {
+
+/// The shapes between layers, the first one included.
+template <class Input, class... Layers>
+struct Shapes {
+    using type = std::tuple<Input>;
+};
+template <class Input, class Layer, class... Rest>
+struct Shapes<Input, Layer, Rest...> {
+    static_assert(Takes<Layer, Input>,
+                  "lit: a layer of this lit::nn::Sequential does not take what the one before it gives: see the arguments of "
+                  "Shapes<what it is given, the layer, ...>.");
+    using type = decltype(std::tuple_cat(std::declval<std::tuple<Input>>(),
+                                         std::declval<typename Shapes<output_t<Layer, Input>, Rest...>::type>()));
+};
+
+template <class T>
+inline constexpr bool is_shape = false;
+template <std::int64_t... Sizes>
+inline constexpr bool is_shape<Shape<Sizes...>> = true;
+
+}  // namespace detail
+
+/// The loss of a step of a static network: what `training_step` returns. The trainer computes the gradients when it is time.
+template <class Network, class Head>
+class StaticLoss {
+ public:
+    StaticLoss(Network& network, at::Tensor value) : loss(std::move(value)), network_(&network) {}
+
+    at::Tensor loss;  ///< 0-dim, of no graph
+
+    /// Writes `scale` times the gradients of the loss into the parameters' `grad`, or adds them to what is there. Once, and before
+    /// the network's next step, which uses the buffers again.
+    /// Errors  ConfigError for a second time.
+    void backward(double scale = 1.0) const { network_->template back<Head>(scale); }
+
+ private:
+    Network* network_;
+};
+
+/// See `Sequential`.
+template <class Input, class... Layers>
+class SequentialImpl : public torch::nn::Module {
+ public:
+    static constexpr std::size_t layer_count = sizeof...(Layers);
+
+    SequentialImpl() : layers_(make(std::make_index_sequence<layer_count>{})) {}
+
+    /// Shapes  [batch, input...] to [batch, output...]; recorded for autograd where gradients are.
+    at::Tensor forward(at::Tensor x) {
+        std::apply([&](auto&... layer) { ((x = layer->forward(x)), ...); }, layers_);
+        return x;
+    }
+
+    /// A training step as far as the loss: `step<lit::nn::CrossEntropy>(x, target)`.
+    template <class Head>
+    [[nodiscard]] StaticLoss<SequentialImpl, Head> step(const at::Tensor& x, const at::Tensor& target) {
+        check(x);
+        const at::NoGradGuard no_graph;
+        const at::AutoDispatchBelowADInplaceOrView straight;
+        between_[0] = x.is_contiguous() ? x : x.contiguous();
+        run(std::make_index_sequence<layer_count>{});
+        target_ = target;
+        return {*this, std::get<typename Head::State>(heads_).run(output(), target)};
+    }
+    /// What the network gave in the last step, for accuracies; the next one overwrites it.
+    [[nodiscard]] const at::Tensor& output() const { return between_[layer_count]; }
+
+    template <class Head>
+    void back(double scale) {
+        if (!target_.defined()) {
+            throw ConfigError("lit::nn::Sequential: the gradients of this step were computed already. Compute step() again before "
+                              "another backward().");
+        }
+        const at::NoGradGuard no_graph;
+        const at::AutoDispatchBelowADInplaceOrView straight;
+        back_through(std::make_index_sequence<layer_count>{},
+                     std::get<typename Head::State>(heads_).back(output(), target_, scale));
+        target_.reset();
+    }
+
+ private:
+    using shapes = typename detail::Shapes<Input, Layers...>::type;
+    template <std::size_t I>
+    using state_t =
+        typename std::tuple_element_t<I, std::tuple<Layers...>>::template State<std::tuple_element_t<I, shapes>>;
+    template <std::size_t... I>
+    static auto states_of(std::index_sequence<I...>) -> std::tuple<std::unique_ptr<state_t<I>>...>;
+    using States = decltype(states_of(std::make_index_sequence<layer_count>{}));
+
+    /// Holds a layer's parameters under its number.
+    struct Part : torch::nn::Module {};
+
+    template <std::size_t... I>
+    States make(std::index_sequence<I...> /*each*/) {
+        States all;  // made in their order, since each draws its first weights
+        ((std::get<I>(all) = std::make_unique<state_t<I>>(*register_module(std::to_string(I), std::make_shared<Part>()))), ...);
+        return all;
+    }
+
+    template <std::size_t... I>
+    void run(std::index_sequence<I...> /*each*/) {
+        (run_layer<I>(), ...);
+    }
+    template <std::size_t I>
+    void run_layer() {
+        auto& layer = *std::get<I>(layers_);
+        constexpr bool may_write = [] {
+            if constexpr (I > 0) {
+                return state_t<I - 1>::gives_away;
+            }
+            return false;  // the caller's batch
+        }();
+        if constexpr (may_write) {
+            between_[I + 1] = layer.run(between_[I]);
+        } else {
+            between_[I + 1] = layer.run(std::as_const(between_[I]));
+        }
+    }
+    template <std::size_t... I>
+    void back_through(std::index_sequence<I...> /*each*/, at::Tensor& gradient) {
+        at::Tensor* by_output = &gradient;
+        (back_layer<layer_count - 1 - I>(by_output), ...);
+    }
+    template <std::size_t I>
+    void back_layer(at::Tensor*& by_output) {
+        auto& layer = *std::get<I>(layers_);
+        if constexpr (I == 0) {  // nobody asks for the gradient of the batch
+            layer.back(between_[0], between_[1], *by_output, nullptr);
+        } else {
+            at::Tensor& by_input = layer.gradient_of_input(between_[I], *by_output);
+            layer.back(between_[I], between_[I + 1], *by_output, &by_input);
+            by_output = &by_input;
+        }
+    }
+
+    void check(const at::Tensor& x) {
+        if (!kind_.defined()) {
+            kind_ = parameters().at(0);
+        }
+        if (x.dim() != 1 + static_cast<std::int64_t>(Input::sizes.size()) || !std::ranges::equal(x.sizes().slice(1), Input::sizes) ||
+            x.scalar_type() != kind_.scalar_type() || x.device() != kind_.device()) {
+            refuse(x);
+        }
+        if (at::autocast::is_autocast_enabled(x.device().type())) {
+            throw ConfigError("lit::nn::Sequential: step() computes in the parameters' type, and autocast is on (Bf16Mixed). Train "
+                              "with Fp32, or with forward() and a loss of LibTorch's.");
+        }
+    }
+    [[noreturn]] void refuse(const at::Tensor& x) const {
+        std::ostringstream text;
+        text << "lit::nn::Sequential: found a batch of the sizes " << x.sizes() << ", " << x.scalar_type() << ", on " << x.device()
+             << "; expected [batch";
+        for (const std::int64_t size : Input::sizes) {
+            text << ", " << size;
+        }
+        text << "], " << kind_.scalar_type() << ", on " << kind_.device() << ". Convert the batch, or move the module.";
+        throw ConfigError(text.str());
+    }
+
+    States layers_;
+    std::tuple<CrossEntropy::State, MSELoss::State> heads_;
+    std::array<at::Tensor, layer_count + 1> between_;  ///< the batch, and what each layer gave
+    at::Tensor target_;                                ///< until the gradients were computed
+    at::Tensor kind_;                                  ///< a parameter: its type and device are the batch's
+};
+
+namespace detail {
+
+template <class First, class... Rest>
+struct SequentialOf {
+    static_assert(requires { typename First::input; },
+                  "lit: the shape of the batch is not known to the first layer of this lit::nn::Sequential. Write it before: "
+                  "lit::nn::Sequential<lit::nn::Shape<1, 28, 28>, lit::nn::Flatten, ...>.");
+    using type = SequentialImpl<typename First::input, First, Rest...>;
+};
+template <std::int64_t... Sizes, class... Layers>
+struct SequentialOf<Shape<Sizes...>, Layers...> {
+    using type = SequentialImpl<Shape<Sizes...>, Layers...>;
+};
+
+}  // namespace detail
+
+/// A network whose layers are types: `lit::nn::Sequential<lit::nn::Linear<784, 64>, lit::nn::ReLU, lit::nn::Linear<64, 10>>`; where
+/// the first layer takes several shapes, that of a sample stands before it: `Sequential<Shape<1, 28, 28>, Flatten, ...>`. Sizes that
+/// do not fit do not compile.
+///
+/// `net->forward(x)` is differentiable like any module's, and the `state_dict` is that of `torch::nn::Sequential` of the same layers.
+/// `net->step<lit::nn::CrossEntropy>(x, target)`, returned from `training_step`, is the step that needs no autograd: forward, loss
+/// and, when the trainer asks for them, gradients are straight calls of ATen's kernels into buffers that are kept. On the CPU the
+/// numbers are those of autograd, bit for bit.
+///
+/// Shapes  x [batch, input...], in the parameters' type.
+/// Errors  ConfigError for a batch of another shape, type or device, and under autocast.
+/// Cost    the activations and the gradients are kept, for one size of batch at a time; one 0-dim tensor a step.
+/// Ranks   one: DDP listens to autograd, and does not compile with it.
+template <class... Layers>
+class Sequential : public torch::nn::ModuleHolder<typename detail::SequentialOf<Layers...>::type> {
+ public:
+    using torch::nn::ModuleHolder<typename detail::SequentialOf<Layers...>::type>::ModuleHolder;
+};
+
+}  // namespace lit::nn

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// A static network beside the same layers of LibTorch's and autograd, which is the reference: bit for bit.
+#include <lit/callbacks/gradient_accumulation.hpp>
+#include <lit/callbacks/gradient_clip.hpp>
+#include <lit/checkpoint/module_state.hpp>
+#include <lit/data/dataset.hpp>
+#include <lit/module/nn/activations.hpp>
+#include <lit/module/nn/flatten.hpp>
+#include <lit/module/nn/linear.hpp>
+#include <lit/module/nn/losses.hpp>
+#include <lit/module/nn/sequential.hpp>
+#include <lit/optim/adamw.hpp>
+#include <lit/precision/bf16_mixed.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
+
+#include "support/doctest.hpp"
+
+#include <ATen/ops/equal.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
+#include <torch/nn/functional/loss.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+namespace nn = lit::nn;
+
+/// The same first weights: one generator, one order.
+template <class Made>
+Made seeded(Made (*make)()) {
+    torch::manual_seed(11);
+    return make();
+}
+using Small = nn::Sequential<nn::Linear<7, 5>, nn::ReLU, nn::Linear<5, 3>>;
+Small small() { return Small(); }
+torch::nn::Sequential small_of_torch() {
+    return torch::nn::Sequential(torch::nn::Linear(7, 5), torch::nn::ReLU(), torch::nn::Linear(5, 3));
+}
+
+void same_gradients(torch::nn::Module& mine, torch::nn::Module& theirs) {
+    const auto a = mine.named_parameters();
+    const auto b = theirs.named_parameters();
+    REQUIRE(a.size() == b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        CAPTURE(a[i].key());
+        CHECK(a[i].key() == b[i].key());
+        CHECK(torch::equal(a[i].value(), b[i].value()));
+        REQUIRE(a[i].value().grad().defined());
+        CHECK(torch::equal(a[i].value().grad(), b[i].value().grad()));
+    }
+}
+
+struct StaticNet : lit::Module<StaticNet> {
+    Small net = register_module("net", seeded(small));
+    std::vector<float> losses;
+    auto training_step(const lit::Example& batch) {
+        auto step = net->step<nn::CrossEntropy>(batch.data, batch.target);
+        losses.push_back(step.loss.item<float>());
+        log<"loss">(step.loss, {.on_epoch = true});
+        return step;
+    }
+    auto configure_optimizers() { return lit::AdamW{parameters(), {.lr = 0.05}}; }
+};
+struct AutogradNet : lit::Module<AutogradNet> {
+    torch::nn::Sequential net = register_module("net", seeded(small_of_torch));
+    std::vector<float> losses;
+    at::Tensor training_step(const lit::Example& batch) {
+        const at::Tensor loss = torch::nn::functional::cross_entropy(net->forward(batch.data), batch.target);
+        losses.push_back(loss.item<float>());
+        log<"loss">(loss, {.on_epoch = true});
+        return loss;
+    }
+    auto configure_optimizers() { return lit::AdamW{parameters(), {.lr = 0.05}}; }
+};
+
+std::vector<lit::Example> batches() {
+    std::vector<lit::Example> all;
+    for (const std::int64_t size : {6, 6, 6, 6, 2}) {
+        all.push_back({at::randn({size, 7}), at::randint(3, {size}, at::kLong)});
+    }
+    return all;
+}
+
+template <class Precision, class... Components>
+auto trainer(Precision precision, Components... components) {
+    return lit::Trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, std::move(precision),
+                        lit::TrainerOptions{.max_epochs = 3}, std::move(components)...};
+}
+template <class... Components>
+void trains_alike(Components... components) {
+    torch::manual_seed(3);
+    const auto data = batches();
+    StaticNet mine;
+    AutogradNet theirs;
+    auto first = trainer(lit::Fp32{}, components...);
+    first.fit(mine, data);
+    auto second = trainer(lit::Fp32{}, components...);
+    second.fit(theirs, data);
+    CHECK(mine.losses == theirs.losses);
+    CHECK(first.callback_metrics().value("loss_epoch") == second.callback_metrics().value("loss_epoch"));
+    const auto a = mine.parameters();
+    const auto b = theirs.parameters();
+    REQUIRE(a.size() == b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        CHECK(torch::equal(a[i], b[i]));
+    }
+}
+
+}  // namespace
+
+TEST_SUITE("module/nn/sequential") {
+    TEST_CASE("first weights, names and outputs are those of LibTorch's layers") {
+        Small mine = seeded(small);
+        torch::nn::Sequential theirs = seeded(small_of_torch);
+        const auto a = mine->named_parameters();
+        const auto b = theirs->named_parameters();
+        REQUIRE(a.size() == 4);
+        for (std::size_t i = 0; i < a.size(); ++i) {
+            CHECK(a[i].key() == b[i].key());
+            CHECK(torch::equal(a[i].value(), b[i].value()));
+        }
+        const at::Tensor x = at::randn({4, 7});
+        CHECK(torch::equal(mine->forward(x), theirs->forward(x)));
+        CHECK(mine->forward(x).requires_grad());
+        static_cast<void>(mine->step<nn::CrossEntropy>(x, at::zeros({4}, at::kLong)));
+        CHECK(torch::equal(mine->output(), theirs->forward(x)));
+    }
+
+    TEST_CASE("losses and gradients are autograd's, for batches of any size, and add up") {
+        Small mine = seeded(small);
+        torch::nn::Sequential theirs = seeded(small_of_torch);
+        torch::manual_seed(5);
+        for (const std::int64_t size : {8, 8, 3, 1, 8}) {
+            const at::Tensor x = at::randn({size, 7});
+            at::Tensor target = at::randint(3, {size}, at::kLong);
+            if (size == 3) {
+                target[1] = -100;
+            }
+            const auto step = mine->step<nn::CrossEntropy>(x, target);
+            const at::Tensor loss = torch::nn::functional::cross_entropy(theirs->forward(x), target);
+            CHECK(torch::equal(step.loss, loss));
+            CHECK_FALSE(step.loss.requires_grad());
+            step.backward(0.5);
+            (loss / 2).backward();
+            same_gradients(*mine, *theirs);  // of all batches so far
+        }
+        mine->zero_grad();
+        theirs->zero_grad();
+        const at::Tensor x = at::randn({8, 7});
+        const at::Tensor target = at::randn({8, 3});
+        const auto step = mine->step<nn::MSELoss>(x, target);
+        const at::Tensor loss = torch::nn::functional::mse_loss(theirs->forward(x), target);
+        CHECK(torch::equal(step.loss, loss));
+        step.backward();
+        loss.backward();
+        same_gradients(*mine, *theirs);
+    }
+
+    TEST_CASE("activations behind each other, without a bias, behind a view of the batch") {
+        using Deep = nn::Sequential<nn::Shape<2, 3>, nn::Flatten, nn::Tanh, nn::Linear<6, 5, false>, nn::Tanh, nn::ReLU,
+                                    nn::Sigmoid, nn::Linear<5, 4>, nn::Sigmoid>;
+        torch::manual_seed(2);
+        Deep mine;
+        torch::manual_seed(2);
+        torch::nn::Sequential theirs(torch::nn::Flatten(), torch::nn::Tanh(), torch::nn::Linear(torch::nn::LinearOptions(6, 5).bias(false)),
+                                     torch::nn::Tanh(), torch::nn::ReLU(), torch::nn::Sigmoid(), torch::nn::Linear(5, 4),
+                                     torch::nn::Sigmoid());
+        const at::Tensor x = at::randn({9, 2, 3});
+        const at::Tensor kept = x.clone();
+        const at::Tensor target = at::rand({9, 4});
+        const auto step = mine->step<nn::MSELoss>(x, target);
+        const at::Tensor loss = torch::nn::functional::mse_loss(theirs->forward(x), target);
+        CHECK(torch::equal(step.loss, loss));
+        step.backward();
+        loss.backward();
+        same_gradients(*mine, *theirs);
+        CHECK(torch::equal(x, kept));  // nothing was computed in the caller's batch
+    }
+
+    TEST_CASE("a parameter that is frozen gets no gradient") {
+        Small mine = seeded(small);
+        mine->parameters()[0].set_requires_grad(false);
+        const auto step = mine->step<nn::CrossEntropy>(at::randn({4, 7}), at::zeros({4}, at::kLong));
+        step.backward();
+        CHECK_FALSE(mine->parameters()[0].grad().defined());
+        CHECK(mine->parameters()[1].grad().defined());
+    }
+
+    TEST_CASE("a trainer trains it to the bit as it trains the same module with autograd") {
+        trains_alike();
+        trains_alike(lit::GradientAccumulation{2});
+        trains_alike(lit::GradientAccumulation{{.batches = 2, .divide_by_real_size = true}}, lit::GradientClip{0.1});
+    }
+
+    TEST_CASE("a batch that does not fit, a second backward and autocast are refused") {
+        Small net = seeded(small);
+        const at::Tensor target = at::zeros({4}, at::kLong);
+        CHECK_THROWS_WITH_AS(static_cast<void>(net->step<nn::CrossEntropy>(at::randn({4, 8}), target)),
+                             doctest::Contains("found a batch of the sizes [4, 8], Float, on cpu; expected [batch, 7], Float, on cpu"),
+                             lit::ConfigError);
+        CHECK_THROWS_AS(static_cast<void>(net->step<nn::CrossEntropy>(at::randn({4, 7}, at::kDouble), target)), lit::ConfigError);
+        const auto step = net->step<nn::CrossEntropy>(at::randn({4, 7}), target);
+        step.backward();
+        CHECK_THROWS_WITH_AS(step.backward(), doctest::Contains("computed already"), lit::ConfigError);
+        StaticNet module;
+        auto mixed = trainer(lit::Bf16Mixed{});
+        CHECK_THROWS_WITH_AS(mixed.fit(module, batches()), doctest::Contains("autocast is on"), lit::ConfigError);
+    }
+
+    TEST_CASE("a batch that is not contiguous is copied, and other weights are seen") {
+        Small mine = seeded(small);
+        torch::nn::Sequential theirs = seeded(small_of_torch);
+        const at::Tensor x = at::randn({7, 4}).t();
+        const at::Tensor target = at::zeros({4}, at::kLong);
+        for (int i = 0; i < 2; ++i) {
+            const at::Tensor loss = torch::nn::functional::cross_entropy(theirs->forward(x.contiguous()), target);
+            CHECK(torch::equal(mine->step<nn::CrossEntropy>(x, target).loss, loss));
+            // A move to another device gives a parameter other storage; so does this.
+            mine->to(at::kDouble);
+            mine->to(at::kFloat);
+        }
+    }
+}
