@@ -37,7 +37,9 @@ constexpr int rounds = 9;
 constexpr std::int64_t tensors = 120;
 constexpr std::int64_t numbers = 1'048'576;  // of each: 4 MiB, 504 MB in all
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 /// The same bytes with as little around them as there can be.
 void write_plainly(const fs::path& path, const lit::Dict& state) {
@@ -73,7 +75,8 @@ void forget(const fs::path& path) {
 }  // namespace
 
 int main() {
-    at::set_num_threads(static_cast<int>(std::min<unsigned>(2, std::max(1U, std::thread::hardware_concurrency()))));
+    at::set_num_threads(
+        static_cast<int>(std::min<unsigned>(2, std::max(1U, std::thread::hardware_concurrency()))));
     const fs::path folder = fs::current_path() / "lit-bench-checkpoint";
     fs::create_directories(folder);
     lit::Dict state;
@@ -108,7 +111,8 @@ int main() {
             ::sync();
             report("torch.save and fsync", python.measure("torch_save " + (folder / "torch.pt").string()));
             ::sync();
-            report("safetensors of Python and fsync", python.measure("safetensors_save " + (folder / "python.safetensors").string()));
+            report("safetensors of Python and fsync",
+                   python.measure("safetensors_save " + (folder / "python.safetensors").string()));
         }
     }
     const auto loaded = [&](const std::string& what, const fs::path& path, auto&& load) {
@@ -123,22 +127,26 @@ int main() {
         loaded("lit, .safetensors", folder / "lit.safetensors",
                [&] { static_cast<void>(lit::load_safetensors(folder / "lit.safetensors")); });
         forget(ours);
-        timed("load, not in memory: lit, mapped", [&] { static_cast<void>(lit::load_checkpoint(ours, mapped)); });
+        timed("load, not in memory: lit, mapped",
+              [&] { static_cast<void>(lit::load_checkpoint(ours, mapped)); });
         if (python.there()) {
             for (const auto& [what, command, name] :
                  {std::tuple{"torch.load", "torch_load", "torch.pt"},
                   std::tuple{"torch.load, mapped", "torch_load_mapped", "torch.pt"},
                   std::tuple{"safetensors of Python", "safetensors_load", "python.safetensors"}}) {
                 remember(folder / name);
-                report(std::string("load, in memory: ") + what, python.measure(std::string(command) + " " + (folder / name).string()));
+                report(std::string("load, in memory: ") + what,
+                       python.measure(std::string(command) + " " + (folder / name).string()));
             }
         }
     }
-    report("rate of a save, of the plain write's (goal: 0.9)", median("plain write and fsync") / median("lit, .ckpt"), "");
+    report("rate of a save, of the plain write's (goal: 0.9)",
+           median("plain write and fsync") / median("lit, .ckpt"), "");
     report("the loop's wait, of the plain write (goal: below 0.1)",
            median("lit, in the background: the loop waits") / median("plain write and fsync"), "");
     if (python.there()) {
-        report("rate of a save, of torch.save's with fsync (goal: 1)", median("torch.save and fsync") / median("lit, .ckpt"), "");
+        report("rate of a save, of torch.save's with fsync (goal: 1)",
+               median("torch.save and fsync") / median("lit, .ckpt"), "");
     }
     fs::remove_all(folder);
 }

@@ -67,8 +67,9 @@ struct Net : lit::Module<Net<Logs>> {
 };
 
 std::vector<lit::Example> batches(const Shape& s) {
-    return std::vector<lit::Example>(static_cast<std::size_t>(s.steps),
-                                     lit::Example{torch::rand({s.batch, s.in}), at::randint(s.out, {s.batch}, at::kLong)});
+    return std::vector<lit::Example>(
+        static_cast<std::size_t>(s.steps),
+        lit::Example{torch::rand({s.batch, s.in}), at::randint(s.out, {s.batch}, at::kLong)});
 }
 
 /// From the end of the warm-up to the end of the last batch.
@@ -114,11 +115,13 @@ double bare(const Shape& s, const std::vector<lit::Example>& data) {
     return seconds;
 }
 
-double everything(const Shape& s, const std::vector<lit::Example>& data, const std::filesystem::path& folder) {
+double everything(const Shape& s, const std::vector<lit::Example>& data,
+                  const std::filesystem::path& folder) {
     Net<true> net(s);
     Clock::time_point begin;
     double seconds = 0.0;
-    auto trainer = lit::default_trainer({.max_epochs = 1, .default_root_dir = folder.string()}, Watch{s.steps, &begin, &seconds});
+    auto trainer = lit::default_trainer({.max_epochs = 1, .default_root_dir = folder.string()},
+                                        Watch{s.steps, &begin, &seconds});
     trainer.fit(net, data);
     std::filesystem::remove_all(folder);
     return seconds;
@@ -142,8 +145,9 @@ int main() {
         const auto tell = [&](const std::string& what, double seconds) {
             report(name + what, seconds / static_cast<double>(s.steps - warm_up) * 1e6, "us a step");
         };
-        const std::string asked = " " + std::to_string(s.in) + " " + std::to_string(s.hidden) + " " + std::to_string(s.out) +
-                                  " " + std::to_string(s.batch) + " " + std::to_string(s.steps) + " " + std::to_string(warm_up);
+        const std::string asked = " " + std::to_string(s.in) + " " + std::to_string(s.hidden) + " " +
+                                  std::to_string(s.out) + " " + std::to_string(s.batch) + " " +
+                                  std::to_string(s.steps) + " " + std::to_string(warm_up);
         for (int round = 0; round < rounds; ++round) {
             tell("by hand, lit::AdamW", by_hand(s, data, [](auto parameters) {
                      return lit::AdamW{std::move(parameters), {.lr = 1e-3}};
@@ -163,7 +167,8 @@ int main() {
             }
         }
         const auto ratio = [&](const char* peer, const char* own, const char* goal) {
-            report(name + own + ", times the rate of " + peer + " (goal: " + goal + ")", median(name + peer) / median(name + own), "");
+            report(name + own + ", times the rate of " + peer + " (goal: " + goal + ")",
+                   median(name + peer) / median(name + own), "");
         };
         const bool small = s.in == 784;
         ratio("by hand, lit::AdamW", "lit, nothing on", "1");

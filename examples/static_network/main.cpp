@@ -13,7 +13,7 @@ namespace nn = lit::nn;
 
 struct Digits : lit::Module<Digits> {
     using Logs = lit::Logs<"train_loss", "val_loss">;
-    using Net = nn::Sequential<nn::Shape<1, 28, 28>, nn::Flatten, nn::Linear<784, 128>, nn::ReLU, nn::Linear<128, 10>>;
+    using Net = nn::Sequential<nn::Shape<28, 28>, nn::Flatten, nn::Linear<784, 128>, nn::ReLU, nn::Linear<128, 10>>;
     Net net = register_module("net", Net());
 
     auto training_step(const lit::Example& batch) {

@@ -30,7 +30,8 @@ TEST_SUITE("checkpoint/mapped_file") {
         auto file = std::make_shared<lit::MappedFile>(folder / "some");
         std::weak_ptr<lit::MappedFile> still_there = file;
         {
-            const at::Tensor tensor = at::empty({0}, at::kByte).set_(lit::MappedFile::storage(file, 2, 3), 0, {3}, {1});
+            const at::Tensor tensor =
+                at::empty({0}, at::kByte).set_(lit::MappedFile::storage(file, 2, 3), 0, {3}, {1});
             file.reset();
             REQUIRE(still_there.lock() != nullptr);
             CHECK(tensor[0].item<std::uint8_t>() == 'c');
@@ -43,9 +44,10 @@ TEST_SUITE("checkpoint/mapped_file") {
 
     TEST_CASE("what cannot be mapped is named, with the reason") {
         const TemporaryFolder folder;
-        CHECK_THROWS_WITH_AS(lit::MappedFile(folder / "absent"), doctest::Contains("absent\" cannot be mapped: No such file"),
+        CHECK_THROWS_WITH_AS(lit::MappedFile(folder / "absent"),
+                             doctest::Contains("absent\" cannot be mapped: No such file"), lit::FileError);
+        CHECK_THROWS_WITH_AS(lit::MappedFile{folder.path()}, doctest::Contains("Is a directory"),
                              lit::FileError);
-        CHECK_THROWS_WITH_AS(lit::MappedFile{folder.path()}, doctest::Contains("Is a directory"), lit::FileError);
         CHECK_THROWS_WITH_AS(lit::MappedFile("/dev/null"), doctest::Contains("/dev/null"), lit::FileError);
     }
 }

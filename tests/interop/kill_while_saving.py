@@ -6,7 +6,8 @@
 Both runs train a small model for four epochs, and keep the two best, the newest and the last checkpoint. Each is killed before
 every system call that touches the checkpoints' folder, and has every such call fail in four ways; the folder lies on the file
 system of the temporary folder, or on another one. Every truncation and changed byte of a checkpoint of each is loaded by its own
-loader (Lightning's is torch.load). With LIT_EXHAUSTIVE=1 nothing is left out; else every 21st case is taken.
+loader (Lightning's is torch.load). Every 21st system call and every 630th byte is taken, or with LIT_EVERY=n every nth call and
+30n-th byte.
 
 lit has to lose nothing; what Lightning does is told, not judged.
 """
@@ -28,7 +29,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 warnings.filterwarnings("ignore")
 
 EPOCHS, BATCHES = 4, 3
-EVERY = 1 if os.environ.get("LIT_EXHAUSTIVE") else 21
+EVERY = int(os.environ.get("LIT_EVERY", "21"))
 KEYS = ("epoch", "global_step", "state_dict", "optimizer_states")
 FAULTS = {"ENOSPC": ("error", errno.ENOSPC), "EIO": ("error", errno.EIO), "EINTR": ("error", errno.EINTR),
           "short write": ("short", 0)}

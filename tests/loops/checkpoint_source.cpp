@@ -25,23 +25,28 @@ void train(const std::filesystem::path& root, std::int64_t epochs) {
 }  // namespace
 
 TEST_SUITE("loops/checkpoint_source") {
-    TEST_CASE("last in a new process is the newest of all earlier versions of the run, which goes on in its version") {
+    TEST_CASE(
+        "last in a new process is the newest of all earlier versions of the run, which goes on in its "
+        "version") {
         const semantics::Folder folder;
         train(folder.path(), 1);
         train(folder.path(), 2);
         REQUIRE(std::filesystem::exists(folder.path() / "lightning_logs/version_1/checkpoints/last.ckpt"));
         probe::Line module;
         auto trainer = trainer_in(folder.path(), 3);
-        CHECK(trainer.fit(module, probe::batches(3), probe::batches(1), {.ckpt_path = "last"}).global_step == 9);
-        CHECK(std::filesystem::exists(folder.path() / "lightning_logs/version_1/checkpoints/epoch=2-step=9.ckpt"));
+        CHECK(trainer.fit(module, probe::batches(3), probe::batches(1), {.ckpt_path = "last"}).global_step ==
+              9);
+        CHECK(std::filesystem::exists(folder.path() /
+                                      "lightning_logs/version_1/checkpoints/epoch=2-step=9.ckpt"));
         CHECK_FALSE(std::filesystem::exists(folder.path() / "lightning_logs/version_2"));
     }
 
     TEST_CASE("last passes over what training cannot go on from") {
         const semantics::Folder folder;
         const auto checkpoints = [&](bool weights) {
-            return lit::ModelCheckpoint<>{
-                {.dirpath = folder.path().string(), .filename = weights ? "w" : "t", .save_weights_only = weights}};
+            return lit::ModelCheckpoint<>{{.dirpath = folder.path().string(),
+                                           .filename = weights ? "w" : "t",
+                                           .save_weights_only = weights}};
         };
         for (const bool weights : {false, true}) {
             probe::Line module;
@@ -53,7 +58,8 @@ TEST_SUITE("loops/checkpoint_source") {
         probe::Line module;
         auto trainer = probe::trainer({.max_epochs = 3}, checkpoints(false));
         const semantics::Stderr messages;
-        CHECK(trainer.fit(module, probe::batches(3), probe::batches(1), {.ckpt_path = "last"}).global_step == 9);
+        CHECK(trainer.fit(module, probe::batches(3), probe::batches(1), {.ckpt_path = "last"}).global_step ==
+              9);
         CHECK(messages.contains("w.ckpt\" holds only weights"));
     }
 

@@ -37,7 +37,9 @@ std::string resumed(Change&& change) {
     CHECK(result.global_step == 6);
     return messages.text();
 }
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -61,7 +63,8 @@ TEST_SUITE("loops/lit_entry") {
         CHECK(contains(text, "Not in the file, and begun anew: gradients."));
     }
 
-    TEST_CASE("a file without an entry of lit's, as Lightning writes it, goes on, and what begins anew is told") {
+    TEST_CASE(
+        "a file without an entry of lit's, as Lightning writes it, goes on, and what begins anew is told") {
         const std::string text = resumed([](lit::Dict& file) { file.erase("lit"); });
         CHECK(contains(text, "has no entry of lit's"));
         CHECK(contains(text, "begin anew"));

@@ -65,9 +65,11 @@ TEST_SUITE("loops/signal_agreement") {
         CHECK_FALSE(agreement.finish(ranks).terminate);
     }
 
-    TEST_CASE("leaving tells which signal it was; the one to terminate is passed over where the run ends anyway") {
+    TEST_CASE(
+        "leaving tells which signal it was; the one to terminate is passed over where the run ends anyway") {
         CHECK_NOTHROW(lit::detail::AskedToEnd{}.leave());
-        CHECK_THROWS_AS((lit::detail::AskedToEnd{.interrupt = true, .terminate = true}.leave(true)), lit::KeyboardInterrupt);
+        CHECK_THROWS_AS((lit::detail::AskedToEnd{.interrupt = true, .terminate = true}.leave(true)),
+                        lit::KeyboardInterrupt);
         CHECK_THROWS_AS((lit::detail::AskedToEnd{.terminate = true}.leave()), lit::TerminationRequest);
         CHECK_NOTHROW((lit::detail::AskedToEnd{.terminate = true}.leave(true)));
     }

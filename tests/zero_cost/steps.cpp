@@ -26,20 +26,22 @@ struct Meter {
     static void stop() { CALLGRIND_STOP_INSTRUMENTATION; }
 };
 
+using Logging = zero_cost::Net<Meter, true>;
+
 /// What each component costs that most trainers have; files go into the working folder.
 bool with_component(std::string_view kind, const std::vector<lit::Example>& data) {
     if (kind == "log") {
-        zero_cost::by_trainer<Meter, true>(data);
+        zero_cost::by_trainer<Meter, Logging>(data);
     } else if (kind == "progress_bar") {
-        zero_cost::by_trainer<Meter, true>(data, lit::ProgressBar{});
+        zero_cost::by_trainer<Meter, Logging>(data, lit::ProgressBar{});
     } else if (kind == "csv") {
-        zero_cost::by_trainer<Meter, true>(data, lit::CSVLogger{});
+        zero_cost::by_trainer<Meter, Logging>(data, lit::CSVLogger{});
     } else if (kind == "tensorboard") {
-        zero_cost::by_trainer<Meter, true>(data, lit::TensorBoardLogger{});
+        zero_cost::by_trainer<Meter, Logging>(data, lit::TensorBoardLogger{});
     } else if (kind == "early_stopping") {
-        zero_cost::by_trainer<Meter, true>(data, lit::EarlyStopping<>{{.monitor = "train_loss"}});
+        zero_cost::by_trainer<Meter, Logging>(data, lit::EarlyStopping<>{{.monitor = "train_loss"}});
     } else if (kind == "checkpoint") {
-        zero_cost::by_trainer<Meter, true>(data, lit::ModelCheckpoint<>{{.every_n_train_steps = 1'000'000}});
+        zero_cost::by_trainer<Meter, Logging>(data, lit::ModelCheckpoint<>{{.every_n_train_steps = 1'000'000}});
     } else {
         return false;
     }
@@ -67,8 +69,10 @@ int main(int argc, char** argv) {
         zero_cost::by_trainer_with_idle<Meter>(data, std::make_integer_sequence<int, 8>{});
     } else if (kind == "idle_32") {
         zero_cost::by_trainer_with_idle<Meter>(data, std::make_integer_sequence<int, 32>{});
+    } else if (kind == "static_network") {
+        zero_cost::by_trainer<Meter, zero_cost::StaticNet<Meter>>(data);
     } else if (!with_component(kind, data)) {
-        std::fprintf(stderr, "steps: found the kind %s, known are hand, trainer, idle_1, idle_8, idle_32, log, progress_bar, csv, "
+        std::fprintf(stderr, "steps: found the kind %s, known are hand, trainer, idle_1, idle_8, idle_32, static_network, log, progress_bar, csv, "
                              "tensorboard, early_stopping, checkpoint\n", argv[1]);
         return 2;
     }

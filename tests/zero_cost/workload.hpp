@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/module/nn/activations.hpp>
+#include <lit/module/nn/linear.hpp>
+#include <lit/module/nn/losses.hpp>
+#include <lit/module/nn/sequential.hpp>
 #include <lit/optim/adamw.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
@@ -44,6 +48,21 @@ struct Net : lit::Module<Net<Meter, Logs>> {
     auto configure_optimizers() { return lit::AdamW{this->parameters(), {.lr = 1e-3}}; }
 };
 
+/// The same network with its layers as types, whose step needs no autograd.
+template <class Meter>
+struct StaticNet : lit::Module<StaticNet<Meter>> {
+    using Layers = lit::nn::Sequential<lit::nn::Linear<784, 64>, lit::nn::ReLU, lit::nn::Linear<64, 10>>;
+    Layers layers = this->register_module("layers", Layers());
+
+    auto training_step(const lit::Example& batch, std::int64_t batch_idx) {
+        if (batch_idx == warm_up) {
+            Meter::start();
+        }
+        return layers->template step<lit::nn::CrossEntropy>(batch.data, batch.target);
+    }
+    auto configure_optimizers() { return lit::AdamW{this->parameters(), {.lr = 1e-3}}; }
+};
+
 /// A callback that listens to nothing a training step does.
 template <int>
 struct Idle {
@@ -80,9 +99,9 @@ struct Stop {
     void on_train_end(auto&, auto&) { Meter::stop(); }
 };
 
-template <class Meter, bool Logs = false, class... Components>
+template <class Meter, class Module = Net<Meter>, class... Components>
 void by_trainer(const std::vector<lit::Example>& data, Components... components) {
-    Net<Meter, Logs> net;
+    Module net;
     lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
                          lit::TrainerOptions{.max_epochs = 1}, Stop<Meter>{}, std::move(components)...};
     trainer.fit(net, data);

@@ -166,14 +166,15 @@ TEST_SUITE("module/nn/sequential") {
     }
 
     TEST_CASE("activations behind each other, without a bias, behind a view of the batch") {
-        using Deep = nn::Sequential<nn::Shape<2, 3>, nn::Flatten, nn::Tanh, nn::Linear<6, 5, false>, nn::Tanh, nn::ReLU,
-                                    nn::Sigmoid, nn::Linear<5, 4>, nn::Sigmoid>;
+        using Deep = nn::Sequential<nn::Shape<2, 3>, nn::Flatten, nn::Tanh, nn::Linear<6, 5, false>, nn::Tanh,
+                                    nn::ReLU, nn::Sigmoid, nn::Linear<5, 4>, nn::Sigmoid>;
         torch::manual_seed(2);
         Deep mine;
         torch::manual_seed(2);
-        torch::nn::Sequential theirs(torch::nn::Flatten(), torch::nn::Tanh(), torch::nn::Linear(torch::nn::LinearOptions(6, 5).bias(false)),
-                                     torch::nn::Tanh(), torch::nn::ReLU(), torch::nn::Sigmoid(), torch::nn::Linear(5, 4),
-                                     torch::nn::Sigmoid());
+        torch::nn::Sequential theirs(torch::nn::Flatten(), torch::nn::Tanh(),
+                                     torch::nn::Linear(torch::nn::LinearOptions(6, 5).bias(false)),
+                                     torch::nn::Tanh(), torch::nn::ReLU(), torch::nn::Sigmoid(),
+                                     torch::nn::Linear(5, 4), torch::nn::Sigmoid());
         const at::Tensor x = at::randn({9, 2, 3});
         const at::Tensor kept = x.clone();
         const at::Tensor target = at::rand({9, 4});
@@ -198,22 +199,28 @@ TEST_SUITE("module/nn/sequential") {
     TEST_CASE("a trainer trains it to the bit as it trains the same module with autograd") {
         trains_alike();
         trains_alike(lit::GradientAccumulation{2});
-        trains_alike(lit::GradientAccumulation{{.batches = 2, .divide_by_real_size = true}}, lit::GradientClip{0.1});
+        trains_alike(lit::GradientAccumulation{{.batches = 2, .divide_by_real_size = true}},
+                     lit::GradientClip{0.1});
     }
 
     TEST_CASE("a batch that does not fit, a second backward and autocast are refused") {
         Small net = seeded(small);
         const at::Tensor target = at::zeros({4}, at::kLong);
-        CHECK_THROWS_WITH_AS(static_cast<void>(net->step<nn::CrossEntropy>(at::randn({4, 8}), target)),
-                             doctest::Contains("found a batch of the sizes [4, 8], Float, on cpu; expected [batch, 7], Float, on cpu"),
-                             lit::ConfigError);
-        CHECK_THROWS_AS(static_cast<void>(net->step<nn::CrossEntropy>(at::randn({4, 7}, at::kDouble), target)), lit::ConfigError);
+        CHECK_THROWS_WITH_AS(
+            static_cast<void>(net->step<nn::CrossEntropy>(at::randn({4, 8}), target)),
+            doctest::Contains(
+                "found a batch of the sizes [4, 8], Float, on cpu; expected [batch, 7], Float, on cpu"),
+            lit::ConfigError);
+        CHECK_THROWS_AS(
+            static_cast<void>(net->step<nn::CrossEntropy>(at::randn({4, 7}, at::kDouble), target)),
+            lit::ConfigError);
         const auto step = net->step<nn::CrossEntropy>(at::randn({4, 7}), target);
         step.backward();
         CHECK_THROWS_WITH_AS(step.backward(), doctest::Contains("computed already"), lit::ConfigError);
         StaticNet module;
         auto mixed = trainer(lit::Bf16Mixed{});
-        CHECK_THROWS_WITH_AS(mixed.fit(module, batches()), doctest::Contains("autocast is on"), lit::ConfigError);
+        CHECK_THROWS_WITH_AS(mixed.fit(module, batches()), doctest::Contains("autocast is on"),
+                             lit::ConfigError);
     }
 
     TEST_CASE("a batch that is not contiguous is copied, and other weights are seen") {
@@ -222,7 +229,8 @@ TEST_SUITE("module/nn/sequential") {
         const at::Tensor x = at::randn({7, 4}).t();
         const at::Tensor target = at::zeros({4}, at::kLong);
         for (int i = 0; i < 2; ++i) {
-            const at::Tensor loss = torch::nn::functional::cross_entropy(theirs->forward(x.contiguous()), target);
+            const at::Tensor loss =
+                torch::nn::functional::cross_entropy(theirs->forward(x.contiguous()), target);
             CHECK(torch::equal(mine->step<nn::CrossEntropy>(x, target).loss, loss));
             // A move to another device gives a parameter other storage; so does this.
             mine->to(at::kDouble);

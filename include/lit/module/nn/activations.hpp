@@ -54,17 +54,23 @@ struct Elementwise {
 struct ReLURule {
     static at::Tensor apply(const at::Tensor& x) { return at::relu(x); }
     static void into(at::Tensor& y, const at::Tensor& x) { at::clamp_min_out(y, x, 0); }
-    static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) { at::threshold_backward_out(dx, dy, y, 0); }
+    static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) {
+        at::threshold_backward_out(dx, dy, y, 0);
+    }
 };
 struct TanhRule {
     static at::Tensor apply(const at::Tensor& x) { return at::tanh(x); }
     static void into(at::Tensor& y, const at::Tensor& x) { at::tanh_out(y, x); }
-    static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) { at::tanh_backward_out(dx, dy, y); }
+    static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) {
+        at::tanh_backward_out(dx, dy, y);
+    }
 };
 struct SigmoidRule {
     static at::Tensor apply(const at::Tensor& x) { return at::sigmoid(x); }
     static void into(at::Tensor& y, const at::Tensor& x) { at::sigmoid_out(y, x); }
-    static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) { at::sigmoid_backward_out(dx, dy, y); }
+    static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) {
+        at::sigmoid_backward_out(dx, dy, y);
+    }
 };
 
 }  // namespace detail

@@ -27,7 +27,8 @@ struct Flatten {
             y_ = x.view({x.size(0), Input::numel});
             return y_;
         }
-        static void back(const at::Tensor& /*x*/, const at::Tensor& /*y*/, at::Tensor& /*dy*/, at::Tensor* /*dx*/) {}
+        static void back(const at::Tensor& /*x*/, const at::Tensor& /*y*/, at::Tensor& /*dy*/,
+                         at::Tensor* /*dx*/) {}
         at::Tensor& gradient_of_input(const at::Tensor& x, at::Tensor& dy) {
             dx_ = dy.view(x.sizes());
             return dx_;

@@ -41,7 +41,9 @@ struct Linear {
                 bias_ = owner.register_parameter("bias", made->bias.detach());
             }
         }
-        [[nodiscard]] at::Tensor forward(const at::Tensor& x) const { return at::linear(x, weight_, bias_opt()); }
+        [[nodiscard]] at::Tensor forward(const at::Tensor& x) const {
+            return at::linear(x, weight_, bias_opt());
+        }
 
         at::Tensor& run(const at::Tensor& x) {
             at::Tensor& y = y_.sized({x.size(0), Out}, x);

@@ -55,7 +55,8 @@ struct CrossEntropy {
         /// `scale` times the gradient of the loss by y.
         at::Tensor& back(const at::Tensor& y, const at::Tensor& target, double scale) {
             at::Tensor& by_log_p = by_log_p_.like(y);
-            at::nll_loss_backward_out(by_log_p, scale_.of(scale, y), log_p_.get(), target, {}, mean, passed_over, weight_.get());
+            at::nll_loss_backward_out(by_log_p, scale_.of(scale, y), log_p_.get(), target, {}, mean,
+                                      passed_over, weight_.get());
             at::Tensor& dy = dy_.like(y);
             at::_log_softmax_backward_data_out(dy, by_log_p, log_p_.get(), 1, y.scalar_type());
             return dy;

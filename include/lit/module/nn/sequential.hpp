@@ -35,10 +35,12 @@ struct Shapes {
 template <class Input, class Layer, class... Rest>
 struct Shapes<Input, Layer, Rest...> {
     static_assert(Takes<Layer, Input>,
-                  "lit: a layer of this lit::nn::Sequential does not take what the one before it gives: see the arguments of "
+                  "lit: a layer of this lit::nn::Sequential does not take what the one before it gives: see "
+                  "the arguments of "
                   "Shapes<what it is given, the layer, ...>.");
-    using type = decltype(std::tuple_cat(std::declval<std::tuple<Input>>(),
-                                         std::declval<typename Shapes<output_t<Layer, Input>, Rest...>::type>()));
+    using type =
+        decltype(std::tuple_cat(std::declval<std::tuple<Input>>(),
+                                std::declval<typename Shapes<output_t<Layer, Input>, Rest...>::type>()));
 };
 
 template <class T>
@@ -96,8 +98,10 @@ class SequentialImpl : public torch::nn::Module {
     template <class Head>
     void back(double scale) {
         if (!target_.defined()) {
-            throw ConfigError("lit::nn::Sequential: the gradients of this step were computed already. Compute step() again before "
-                              "another backward().");
+            throw ConfigError(
+                "lit::nn::Sequential: the gradients of this step were computed already. Compute step() again "
+                "before "
+                "another backward().");
         }
         const at::NoGradGuard no_graph;
         const at::AutoDispatchBelowADInplaceOrView straight;
@@ -110,7 +114,8 @@ class SequentialImpl : public torch::nn::Module {
     using shapes = typename detail::Shapes<Input, Layers...>::type;
     template <std::size_t I>
     using state_t =
-        typename std::tuple_element_t<I, std::tuple<Layers...>>::template State<std::tuple_element_t<I, shapes>>;
+        typename std::tuple_element_t<I,
+                                      std::tuple<Layers...>>::template State<std::tuple_element_t<I, shapes>>;
     template <std::size_t... I>
     static auto states_of(std::index_sequence<I...>) -> std::tuple<std::unique_ptr<state_t<I>>...>;
     using States = decltype(states_of(std::make_index_sequence<layer_count>{}));
@@ -121,7 +126,9 @@ class SequentialImpl : public torch::nn::Module {
     template <std::size_t... I>
     States make(std::index_sequence<I...> /*each*/) {
         States all;  // made in their order, since each draws its first weights
-        ((std::get<I>(all) = std::make_unique<state_t<I>>(*register_module(std::to_string(I), std::make_shared<Part>()))), ...);
+        ((std::get<I>(all) =
+              std::make_unique<state_t<I>>(*register_module(std::to_string(I), std::make_shared<Part>()))),
+         ...);
         return all;
     }
 
@@ -165,23 +172,27 @@ class SequentialImpl : public torch::nn::Module {
         if (!kind_.defined()) {
             kind_ = parameters().at(0);
         }
-        if (x.dim() != 1 + static_cast<std::int64_t>(Input::sizes.size()) || !std::ranges::equal(x.sizes().slice(1), Input::sizes) ||
-            x.scalar_type() != kind_.scalar_type() || x.device() != kind_.device()) {
+        if (x.dim() != 1 + static_cast<std::int64_t>(Input::sizes.size()) ||
+            !std::ranges::equal(x.sizes().slice(1), Input::sizes) || x.scalar_type() != kind_.scalar_type() ||
+            x.device() != kind_.device()) {
             refuse(x);
         }
         if (at::autocast::is_autocast_enabled(x.device().type())) {
-            throw ConfigError("lit::nn::Sequential: step() computes in the parameters' type, and autocast is on (Bf16Mixed). Train "
-                              "with Fp32, or with forward() and a loss of LibTorch's.");
+            throw ConfigError(
+                "lit::nn::Sequential: step() computes in the parameters' type, and autocast is on "
+                "(Bf16Mixed). Train "
+                "with Fp32, or with forward() and a loss of LibTorch's.");
         }
     }
     [[noreturn]] void refuse(const at::Tensor& x) const {
         std::ostringstream text;
-        text << "lit::nn::Sequential: found a batch of the sizes " << x.sizes() << ", " << x.scalar_type() << ", on " << x.device()
-             << "; expected [batch";
+        text << "lit::nn::Sequential: found a batch of the sizes " << x.sizes() << ", " << x.scalar_type()
+             << ", on " << x.device() << "; expected [batch";
         for (const std::int64_t size : Input::sizes) {
             text << ", " << size;
         }
-        text << "], " << kind_.scalar_type() << ", on " << kind_.device() << ". Convert the batch, or move the module.";
+        text << "], " << kind_.scalar_type() << ", on " << kind_.device()
+             << ". Convert the batch, or move the module.";
         throw ConfigError(text.str());
     }
 
@@ -196,9 +207,11 @@ namespace detail {
 
 template <class First, class... Rest>
 struct SequentialOf {
-    static_assert(requires { typename First::input; },
-                  "lit: the shape of the batch is not known to the first layer of this lit::nn::Sequential. Write it before: "
-                  "lit::nn::Sequential<lit::nn::Shape<1, 28, 28>, lit::nn::Flatten, ...>.");
+    static_assert(
+        requires { typename First::input; },
+        "lit: the shape of the batch is not known to the first layer of this lit::nn::Sequential. Write it "
+        "before: "
+        "lit::nn::Sequential<lit::nn::Shape<1, 28, 28>, lit::nn::Flatten, ...>.");
     using type = SequentialImpl<typename First::input, First, Rest...>;
 };
 template <std::int64_t... Sizes, class... Layers>
