@@ -34,19 +34,24 @@ struct Shapes {
 };
 template <class Input, class Layer, class... Rest>
 struct Shapes<Input, Layer, Rest...> {
-    static_assert(Takes<Layer, Input>,
-                  "lit: a layer of this lit::nn::Sequential does not take what the one before it gives: see "
-                  "the arguments of "
-                  "Shapes<what it is given, the layer, ...>.");
     using type =
         decltype(std::tuple_cat(std::declval<std::tuple<Input>>(),
                                 std::declval<typename Shapes<output_t<Layer, Input>, Rest...>::type>()));
 };
 
-template <class T>
-inline constexpr bool is_shape = false;
-template <std::int64_t... Sizes>
-inline constexpr bool is_shape<Shape<Sizes...>> = true;
+/// Whether each layer takes what the one before it gives.
+template <class Input>
+consteval bool layers_fit() {
+    return true;
+}
+template <class Input, class Layer, class... Rest>
+consteval bool layers_fit() {
+    if constexpr (Takes<Layer, Input>) {
+        return layers_fit<output_t<Layer, Input>, Rest...>();
+    } else {
+        return false;
+    }
+}
 
 }  // namespace detail
 
@@ -212,10 +217,14 @@ struct SequentialOf {
         "lit: the shape of the batch is not known to the first layer of this lit::nn::Sequential. Write it "
         "before: "
         "lit::nn::Sequential<lit::nn::Shape<1, 28, 28>, lit::nn::Flatten, ...>.");
+    static_assert(layers_fit<typename First::input, First, Rest...>(),
+                  "lit: a layer of this lit::nn::Sequential does not take what the one before it gives. Make their sizes meet.");
     using type = SequentialImpl<typename First::input, First, Rest...>;
 };
 template <std::int64_t... Sizes, class... Layers>
 struct SequentialOf<Shape<Sizes...>, Layers...> {
+    static_assert(layers_fit<Shape<Sizes...>, Layers...>(),
+                  "lit: a layer of this lit::nn::Sequential does not take what the one before it gives. Make their sizes meet.");
     using type = SequentialImpl<Shape<Sizes...>, Layers...>;
 };
 
