@@ -6,6 +6,7 @@
 #include <lit/optim/detail/option_values.hpp>
 #include <lit/optim/param_group.hpp>
 
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/empty_like.h>
@@ -320,6 +321,7 @@ class GroupState {
     }
 
     void step_fused(Bucket& bucket) {
+        const at::AutoDispatchBelowAutograd straight;  // no gradients, but versions are counted
         Lists& lists = bucket.lists;
         if constexpr (Algorithm::counts_steps) {
             if (lists.steps.front().is_cpu()) {
