@@ -51,7 +51,7 @@ def reads(header):
 
 def precompiled(name):
     made = work / (name.replace("/", "__") + ".pch")
-    subprocess.run([compiler, *base, "-x", "c++-header", f"{torch}/include/{name}" if name.startswith("ATen") else
+    subprocess.run([compiler, *base, "-fpch-instantiate-templates", "-x", "c++-header", f"{torch}/include/{name}" if name.startswith("ATen") else
                     f"{torch}/include/torch/csrc/api/include/{name}", "-o", str(made)], check=True)
     return ["-include-pch", str(made)]
 

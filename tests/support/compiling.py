@@ -36,7 +36,7 @@ def version(compiler):
 def build_flags(build, compiler):
     """The flags of the build's own precompiled header and its path, if the build was made with this compiler."""
     for entry in json.loads((pathlib.Path(build) / "compile_commands.json").read_text()):
-        if not entry["file"].endswith("/pch/pch.cpp"):
+        if not entry["file"].endswith("/pch/pch_trainer.cpp"):
             continue
         words = shlex.split(entry["command"])
         start = next((i for i, word in enumerate(words) if word.rpartition("/")[2] == compiler), None)
@@ -57,20 +57,21 @@ def pch_flags(kind, source, build, torch):
         if headers and any(pathlib.Path(h.removesuffix(".pch") + suffix).exists() for h in headers):
             return flags + [f"-I{source}/tests"]
     flags = base_flags(source, torch)
-    header = pathlib.Path(source, "cmake/pch.hpp")
-    key = hashlib.sha256("\0".join([version(compiler), *flags, header.read_text()]).encode()).hexdigest()[:16]
+    header = pathlib.Path(source, "cmake/pch_trainer.hpp")
+    texts = [path.read_text() for path in [header, *sorted(pathlib.Path(source, "include").rglob("*.hpp"))]]
+    key = hashlib.sha256("\0".join([version(compiler), *flags, *texts]).encode()).hexdigest()[:16]
     folder = pathlib.Path(build) / "tests" / f"pch-{kind}"
-    made = folder / key / ("pch.hpp.gch" if kind == "gcc" else "pch.hpp.pch")
+    made = folder / key / ("pch_trainer.hpp.gch" if kind == "gcc" else "pch_trainer.hpp.pch")
     if not made.exists():
-        print(f"precompiling LibTorch's headers with {compiler} (20 to 40 s, once)", flush=True)
+        print(f"precompiling the trainer with {compiler} (30 to 60 s, once)", flush=True)
         shutil.rmtree(folder, ignore_errors=True)
         made.parent.mkdir(parents=True)
-        shutil.copy(header, made.parent / "pch.hpp")
+        shutil.copy(header, made.parent / "pch_trainer.hpp")
         instantiate = [] if kind == "gcc" else ["-fpch-instantiate-templates"]
-        subprocess.run([compiler, *flags, *instantiate, "-x", "c++-header", str(made.parent / "pch.hpp"),
+        subprocess.run([compiler, *flags, *instantiate, "-w", "-x", "c++-header", str(made.parent / "pch_trainer.hpp"),
                         "-o", str(made) + ".new"], check=True)
         os.rename(str(made) + ".new", made)
-    return flags + (["-include", str(made.parent / "pch.hpp")] if kind == "gcc" else ["-include-pch", str(made)])
+    return flags + (["-include", str(made.parent / "pch_trainer.hpp")] if kind == "gcc" else ["-include-pch", str(made)])
 
 
 class Passed:
