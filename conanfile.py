@@ -42,7 +42,7 @@ class LitConan(ConanFile):
     def package(self):
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
         copy(self, "*.hpp", os.path.join(self.source_folder, "include"), os.path.join(self.package_folder, "include"))
-        for pattern in ("LitTorch.cmake", "LitConan.cmake", "stubs/*"):
+        for pattern in ("LitTorch.cmake", "LitPrecompile.cmake", "LitConan.cmake", "stubs/*"):
             copy(self, pattern, os.path.join(self.source_folder, "cmake"), os.path.join(self.package_folder, "cmake"))
 
     def package_info(self):

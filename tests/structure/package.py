@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Installs lit into an empty prefix, builds tests/package against it with find_package(lit) and runs that."""
+"""Installs lit into an empty prefix, builds tests/package against it with find_package(lit) and runs that.
+
+Some of its programs have lit precompiled, by lit::pch."""
 import pathlib
 import shutil
 import subprocess
@@ -33,7 +35,8 @@ run(cmake, "-S", pathlib.Path(source) / "tests" / "package", "-B", work / "build
     f"-DCMAKE_PREFIX_PATH={moved}", f"-DCMAKE_CXX_COMPILER={compiler}", f"-DLIT_TORCH_ROOT={torch}",
     "-DCMAKE_CXX_FLAGS=-O0")
 run(cmake, "--build", work / "build")
-print(run(work / "build" / "consumer"), end="")
+for program in ("consumer", "precompiled", "sharing"):
+    print(run(work / "build" / program), end="")
 for text in ((moved / "share/cmake/lit/litTargets.cmake").read_text(),):
     if source in text:
         sys.exit("litTargets.cmake names the source folder")
