@@ -2,11 +2,7 @@
 //
 // The network of examples/minimal, its layers as types: sizes are checked by the compiler, and the training step needs no autograd.
 #include <lit/lit.hpp>
-#include <lit/module/nn/activations.hpp>
-#include <lit/module/nn/flatten.hpp>
-#include <lit/module/nn/linear.hpp>
-#include <lit/module/nn/losses.hpp>
-#include <lit/module/nn/sequential.hpp>
+#include <lit/module/nn.hpp>
 
 namespace F = torch::nn::functional;
 namespace nn = lit::nn;

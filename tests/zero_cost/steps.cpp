@@ -71,8 +71,10 @@ int main(int argc, char** argv) {
         zero_cost::by_trainer_with_idle<Meter>(data, std::make_integer_sequence<int, 32>{});
     } else if (kind == "static_network") {
         zero_cost::by_trainer<Meter, zero_cost::StaticNet<Meter>>(data);
+    } else if (kind == "own_kernels") {
+        zero_cost::by_trainer<Meter, zero_cost::StaticNet<Meter, lit::nn::OwnKernels>>(data);
     } else if (!with_component(kind, data)) {
-        std::fprintf(stderr, "steps: found the kind %s, known are hand, trainer, idle_1, idle_8, idle_32, static_network, log, progress_bar, csv, "
+        std::fprintf(stderr, "steps: found the kind %s, known are hand, trainer, idle_1, idle_8, idle_32, static_network, own_kernels, log, progress_bar, csv, "
                              "tensorboard, early_stopping, checkpoint\n", argv[1]);
         return 2;
     }

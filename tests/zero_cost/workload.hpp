@@ -49,9 +49,9 @@ struct Net : lit::Module<Net<Meter, Logs>> {
 };
 
 /// The same network with its layers as types, whose step needs no autograd.
-template <class Meter>
-struct StaticNet : lit::Module<StaticNet<Meter>> {
-    using Layers = lit::nn::Sequential<lit::nn::Linear<784, 64>, lit::nn::ReLU, lit::nn::Linear<64, 10>>;
+template <class Meter, class Kernels = lit::nn::AtenKernels>
+struct StaticNet : lit::Module<StaticNet<Meter, Kernels>> {
+    using Layers = lit::nn::Sequential<Kernels, lit::nn::Linear<784, 64>, lit::nn::ReLU, lit::nn::Linear<64, 10>>;
     Layers layers = this->register_module("layers", Layers());
 
     auto training_step(const lit::Example& batch, std::int64_t batch_idx) {

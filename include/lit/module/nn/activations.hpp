@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/module/nn/detail/kernels.hpp>
 #include <lit/module/nn/layer.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -12,6 +13,10 @@
 #include <ATen/ops/tanh_backward.h>
 #include <ATen/ops/threshold_backward.h>
 #include <torch/nn/module.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
 
 namespace lit::nn {
 
@@ -46,6 +51,12 @@ struct Elementwise {
         }
         static at::Tensor& gradient_of_input(const at::Tensor& /*x*/, at::Tensor& dy) { return dy; }
 
+        static constexpr bool in_place = true;
+        static void own(const float* x, float* y, std::int64_t batch) { Rule::own(batch * Input::numel, x, y); }
+        static void own_back(const float* /*x*/, const float* y, float* dy, float* /*dx*/, std::int64_t batch) {
+            Rule::own_back(batch * Input::numel, y, dy);
+        }
+
      private:
         Buffer y_;
     };
@@ -57,6 +68,8 @@ struct ReLURule {
     static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) {
         at::threshold_backward_out(dx, dy, y, 0);
     }
+    static void own(std::int64_t count, const float* x, float* y) { relu(count, x, y); }
+    static void own_back(std::int64_t count, const float* y, float* dy) { relu_back(count, y, dy); }
 };
 struct TanhRule {
     static at::Tensor apply(const at::Tensor& x) { return at::tanh(x); }
@@ -64,12 +77,24 @@ struct TanhRule {
     static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) {
         at::tanh_backward_out(dx, dy, y);
     }
+    static void own(std::int64_t count, const float* x, float* y) {
+        std::transform(x, x + count, y, [](float v) { return std::tanh(v); });
+    }
+    static void own_back(std::int64_t count, const float* y, float* dy) {
+        std::transform(y, y + count, dy, dy, [](float v, float d) { return d * (1.0F - v * v); });
+    }
 };
 struct SigmoidRule {
     static at::Tensor apply(const at::Tensor& x) { return at::sigmoid(x); }
     static void into(at::Tensor& y, const at::Tensor& x) { at::sigmoid_out(y, x); }
     static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) {
         at::sigmoid_backward_out(dx, dy, y);
+    }
+    static void own(std::int64_t count, const float* x, float* y) {
+        std::transform(x, x + count, y, [](float v) { return 1.0F / (1.0F + std::exp(-v)); });
+    }
+    static void own_back(std::int64_t count, const float* y, float* dy) {
+        std::transform(y, y + count, dy, dy, [](float v, float d) { return d * (1.0F - v) * v; });
     }
 };
 

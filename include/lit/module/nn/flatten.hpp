@@ -6,6 +6,8 @@
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
+#include <cstdint>
+
 namespace lit::nn {
 
 /// All numbers of a sample in a row: a view, so that nothing is copied.
@@ -33,6 +35,11 @@ struct Flatten {
             dx_ = dy.view(x.sizes());
             return dx_;
         }
+
+        static constexpr bool in_place = true;
+        static constexpr bool looks = true;
+        static void own(const float* /*x*/, float* /*y*/, std::int64_t /*batch*/) {}
+        static void own_back(const float* /*x*/, const float* /*y*/, float* /*dy*/, float* /*dx*/, std::int64_t /*batch*/) {}
 
      private:
         at::Tensor y_, dx_;

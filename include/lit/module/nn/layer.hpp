@@ -29,6 +29,10 @@ struct Shape {
 ///   gradient_of_input(x, dy)   where the gradient of the input goes; may be dy itself
 ///   back(x, y, dy, dx)     from the input, the output and its gradient: writes the parameters' gradients, and that of the input into
 ///                          *dx, unless that is null
+///   own(x, y, batch)       optional, for OwnKernels: the same on float32 in the CPU's memory, into y
+///   own_back(x, y, dy, dx, batch)   and backwards; dx is null where nobody asks for it
+///   in_place               of these: whether y may be x, where that is given away, and dx is dy
+///   looks                  optional: y is x, and nothing is computed
 /// Shapes                   x [batch, Input...], y [batch, output...], contiguous; gradients like what they belong to
 template <class L, class Input>
 using output_t = typename L::template output<Input>;
@@ -37,7 +41,23 @@ using output_t = typename L::template output<Input>;
 template <class L, class Input>
 concept Takes = !std::is_void_v<output_t<L, Input>>;
 
+/// Which kernels the step of a `Sequential` calls: ATen's, whose numbers are autograd's to the bit.
+struct AtenKernels {};
+/// Written first, `Sequential<lit::nn::OwnKernels, Linear<16, 32>, ...>`: kernels that the compiler makes for these sizes, which win
+/// where a network is so small that calling ATen's costs more than computing. For float32 on the CPU; else ATen's are taken.
+/// Accuracy  that of ATen's, with sums in another order: tests/module/nn/own_kernels.cpp holds them to within 1e-6 of the largest
+///           number of a gradient.
+struct OwnKernels {};
+
 namespace detail {
+
+/// At how many places a window stands along a side; 0 where it is larger than that.
+constexpr std::int64_t windows(std::int64_t side, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
+    return side + 2 * padding >= kernel ? (side + 2 * padding - kernel) / stride + 1 : 0;
+}
+/// The shape of `Channels` pictures of these sides; void for none.
+template <std::int64_t Channels, std::int64_t Height, std::int64_t Width>
+using pictures_t = std::conditional_t<(Height > 0 && Width > 0), Shape<Channels, Height, Width>, void>;
 
 /// A tensor that is made when it is first needed, and again when the batch has another size.
 class Buffer {
@@ -51,6 +71,35 @@ class Buffer {
         return tensor_;
     }
     [[nodiscard]] at::Tensor& get() { return tensor_; }
+
+ private:
+    at::Tensor tensor_;
+};
+
+/// The transposed view of a matrix, made again when that has other memory.
+class Transposed {
+ public:
+    const at::Tensor& of(const at::Tensor& matrix) {
+        if (!view_.defined() || view_.const_data_ptr() != matrix.const_data_ptr() || view_.size(1) != matrix.size(0)) {
+            view_ = matrix.t();
+        }
+        return view_;
+    }
+
+ private:
+    at::Tensor view_;
+};
+
+/// A 0-dim tensor for a result that is given away: the last one again, unless somebody still has it or a view of it.
+class Given {
+ public:
+    at::Tensor& like(const at::Tensor& kind) {
+        if (!tensor_.defined() || tensor_.use_count() > 1 || tensor_.storage().use_count() > 1 || tensor_.device() != kind.device() ||
+            tensor_.scalar_type() != kind.scalar_type()) {
+            tensor_ = at::empty({}, kind.options());
+        }
+        return tensor_;
+    }
 
  private:
     at::Tensor tensor_;

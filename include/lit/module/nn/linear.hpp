@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/module/nn/detail/kernels.hpp>
 #include <lit/module/nn/layer.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -10,9 +11,11 @@
 #include <ATen/ops/sum.h>
 #include <torch/nn/modules/linear.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <type_traits>
+#include <vector>
 
 namespace lit::nn {
 
@@ -48,15 +51,15 @@ struct Linear {
         at::Tensor& run(const at::Tensor& x) {
             at::Tensor& y = y_.sized({x.size(0), Out}, x);
             if constexpr (Bias) {
-                at::addmm_out(y, bias_, x, transposed());
+                at::addmm_out(y, bias_, x, weight_t_.of(weight_));
             } else {
-                at::mm_out(y, x, transposed());
+                at::mm_out(y, x, weight_t_.of(weight_));
             }
             return y;
         }
         void back(const at::Tensor& x, const at::Tensor& /*y*/, at::Tensor& dy, at::Tensor* dx) {
             if (weight_.requires_grad()) {
-                of_weight_.write(weight_, [&](at::Tensor& grad) { at::mm_out(grad, dy.t(), x); });
+                of_weight_.write(weight_, [&](at::Tensor& grad) { at::mm_out(grad, dy_t_.of(dy), x); });
             }
             if constexpr (Bias) {
                 if (bias_.requires_grad()) {
@@ -70,21 +73,58 @@ struct Linear {
         /// Where the gradient of the input may be written; another than that of the output, which is still being read.
         at::Tensor& gradient_of_input(const at::Tensor& x, at::Tensor& /*dy*/) { return dx_.like(x); }
 
+            static constexpr bool in_place = false;
+        void own(const float* x, float* y, std::int64_t batch) {
+            const float* weight = of_weight();
+            const float* bias = Bias ? static_cast<const float*>(bias_.const_data_ptr()) : nullptr;
+            if constexpr (In >= detail::long_row) {
+                detail::dots<In, Out>(batch, x, weight, bias, y);
+            } else {
+                columns_.resize(In * Out);
+                for (std::int64_t o = 0; o < Out; ++o) {
+                    for (std::int64_t i = 0; i < In; ++i) {
+                        columns_[static_cast<std::size_t>(i * Out + o)] = weight[o * In + i];
+                    }
+                }
+                detail::product<Out>(batch, In, {x, In, 1}, columns_.data(), bias, y);
+            }
+        }
+        void own_back(const float* x, const float* /*y*/, const float* dy, float* dx, std::int64_t batch) {
+            if (weight_.requires_grad()) {
+                of_weight_.write(weight_, [&](at::Tensor& grad) {
+                    detail::product<In>(Out, batch, {dy, 1, Out}, x, nullptr, grad.mutable_data_ptr<float>());
+                });
+            }
+            if constexpr (Bias) {
+                if (bias_.requires_grad()) {
+                    of_bias_.write(bias_, [&](at::Tensor& grad) {
+                        constexpr float one = 1.0F;
+                        detail::product<Out>(1, batch, {&one, 0, 0}, dy, nullptr, grad.mutable_data_ptr<float>());
+                    });
+                }
+            }
+            if (dx != nullptr) {
+                detail::product<In>(batch, Out, {dy, Out, 1}, of_weight(), nullptr, dx);
+            }
+        }
+
      private:
         [[nodiscard]] std::optional<at::Tensor> bias_opt() const {
             return Bias ? std::optional<at::Tensor>(bias_) : std::nullopt;
         }
-        // The weight may be moved to another device, or be given other storage.
-        at::Tensor& transposed() {
-            if (!transposed_.defined() || transposed_.const_data_ptr() != weight_.const_data_ptr()) {
-                transposed_ = weight_.detach().t();
+        const float* of_weight() {
+            if (weight_.is_contiguous()) {
+                return static_cast<const float*>(weight_.const_data_ptr());
             }
-            return transposed_;
+            copied_ = weight_.detach().contiguous();  // somebody gave it the memory of a view
+            return static_cast<const float*>(copied_.const_data_ptr());
         }
 
-        at::Tensor weight_, bias_, transposed_;
+        at::Tensor weight_, bias_, copied_;
+        detail::Transposed weight_t_, dy_t_;
         detail::Buffer y_, dx_;
         detail::Gradient of_weight_, of_bias_;
+        std::vector<float> columns_;  ///< the weight, transposed for own()
     };
 };
 

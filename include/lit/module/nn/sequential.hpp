@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/core/error.hpp>
+#include <lit/module/nn/detail/own_pass.hpp>
 #include <lit/module/nn/layer.hpp>
 #include <lit/module/nn/losses.hpp>
 
@@ -73,7 +74,7 @@ class StaticLoss {
 };
 
 /// See `Sequential`.
-template <class Input, class... Layers>
+template <class Kernels, class Input, class... Layers>
 class SequentialImpl : public torch::nn::Module {
  public:
     static constexpr std::size_t layer_count = sizeof...(Layers);
@@ -90,12 +91,26 @@ class SequentialImpl : public torch::nn::Module {
     template <class Head>
     [[nodiscard]] StaticLoss<SequentialImpl, Head> step(const at::Tensor& x, const at::Tensor& target) {
         check(x);
+        between_[0] = x.is_contiguous() ? x : x.contiguous();
+        auto& head = std::get<typename Head::State>(heads_);
+        if constexpr (own_kernels) {
+            own_step_ = false;
+            if (x.device().is_cpu() && x.scalar_type() == at::kFloat) {
+                at::Tensor& y = output_.sized(output_sizes(x.size(0)), x);
+                if (head.owns(y, target)) {
+                    own_step_ = true;
+                    between_[layer_count] = y;
+                    own_.run(layers_, static_cast<const float*>(between_[0].const_data_ptr()), y.template mutable_data_ptr<float>(), x.size(0));
+                    target_ = target;
+                    return {*this, head.template own<out::numel>(y, target)};
+                }
+            }
+        }
         const at::NoGradGuard no_graph;
         const at::AutoDispatchBelowADInplaceOrView straight;
-        between_[0] = x.is_contiguous() ? x : x.contiguous();
         run(std::make_index_sequence<layer_count>{});
         target_ = target;
-        return {*this, std::get<typename Head::State>(heads_).run(output(), target)};
+        return {*this, head.run(output(), target)};
     }
     /// What the network gave in the last step, for accuracies; the next one overwrites it.
     [[nodiscard]] const at::Tensor& output() const { return between_[layer_count]; }
@@ -110,8 +125,18 @@ class SequentialImpl : public torch::nn::Module {
         }
         const at::NoGradGuard no_graph;
         const at::AutoDispatchBelowADInplaceOrView straight;
-        back_through(std::make_index_sequence<layer_count>{},
-                     std::get<typename Head::State>(heads_).back(output(), target_, scale));
+        auto& head = std::get<typename Head::State>(heads_);
+        bool done = false;
+        if constexpr (own_kernels) {
+            if (own_step_) {
+                head.template own_back<out::numel>(output(), target_, scale, own_.by_output());
+                own_.back(layers_, between_[0].size(0));
+                done = true;
+            }
+        }
+        if (!done) {
+            back_through(std::make_index_sequence<layer_count>{}, head.back(output(), target_, scale));
+        }
         target_.reset();
     }
 
@@ -124,6 +149,29 @@ class SequentialImpl : public torch::nn::Module {
     template <std::size_t... I>
     static auto states_of(std::index_sequence<I...>) -> std::tuple<std::unique_ptr<state_t<I>>...>;
     using States = decltype(states_of(std::make_index_sequence<layer_count>{}));
+
+    static constexpr bool own_kernels = std::is_same_v<Kernels, OwnKernels>;
+    using out = std::tuple_element_t<layer_count, shapes>;
+    template <std::size_t... I>
+    static consteval bool all_have_own(std::index_sequence<I...> /*each*/) {
+        return (detail::HasOwnKernels<state_t<I>> && ...);
+    }
+    static_assert(!own_kernels || all_have_own(std::make_index_sequence<layer_count>{}),
+                  "lit: a layer of this lit::nn::Sequential has no kernels of its own. Leave lit::nn::OwnKernels out, or use Linear, "
+                  "ReLU, Tanh, Sigmoid and Flatten.");
+    template <std::size_t... I>
+    static auto own_pass(std::index_sequence<I...>) -> detail::OwnPass<States, std::tuple_element_t<I, shapes>::numel...>;
+    struct None {};
+    struct MakeOwnPass {
+        using type = decltype(own_pass(std::make_index_sequence<layer_count + 1>{}));
+    };
+    using Own = typename std::conditional_t<own_kernels, MakeOwnPass, std::type_identity<None>>::type;
+
+    static auto output_sizes(std::int64_t batch) {
+        std::array<std::int64_t, out::sizes.size() + 1> sizes{batch};
+        std::ranges::copy(out::sizes, sizes.begin() + 1);
+        return sizes;
+    }
 
     /// Holds a layer's parameters under its number.
     struct Part : torch::nn::Module {};
@@ -204,14 +252,17 @@ class SequentialImpl : public torch::nn::Module {
     States layers_;
     std::tuple<CrossEntropy::State, MSELoss::State> heads_;
     std::array<at::Tensor, layer_count + 1> between_;  ///< the batch, and what each layer gave
+    [[no_unique_address]] Own own_;
+    detail::Buffer output_;             ///< of own_
+    bool own_step_ = false;     ///< whether the last step was taken by own_
     at::Tensor target_;                                ///< until the gradients were computed
     at::Tensor kind_;                                  ///< a parameter: its type and device are the batch's
 };
 
 namespace detail {
 
-template <class First, class... Rest>
-struct SequentialOf {
+template <class Kernels, class First, class... Rest>
+struct SequentialWith {
     static_assert(
         requires { typename First::input; },
         "lit: the shape of the batch is not known to the first layer of this lit::nn::Sequential. Write it "
@@ -219,14 +270,20 @@ struct SequentialOf {
         "lit::nn::Sequential<lit::nn::Shape<1, 28, 28>, lit::nn::Flatten, ...>.");
     static_assert(layers_fit<typename First::input, First, Rest...>(),
                   "lit: a layer of this lit::nn::Sequential does not take what the one before it gives. Make their sizes meet.");
-    using type = SequentialImpl<typename First::input, First, Rest...>;
+    using type = SequentialImpl<Kernels, typename First::input, First, Rest...>;
 };
-template <std::int64_t... Sizes, class... Layers>
-struct SequentialOf<Shape<Sizes...>, Layers...> {
+template <class Kernels, std::int64_t... Sizes, class... Layers>
+struct SequentialWith<Kernels, Shape<Sizes...>, Layers...> {
     static_assert(layers_fit<Shape<Sizes...>, Layers...>(),
                   "lit: a layer of this lit::nn::Sequential does not take what the one before it gives. Make their sizes meet.");
-    using type = SequentialImpl<Shape<Sizes...>, Layers...>;
+    using type = SequentialImpl<Kernels, Shape<Sizes...>, Layers...>;
 };
+template <class... Layers>
+struct SequentialOf : SequentialWith<AtenKernels, Layers...> {};
+template <class... Layers>
+struct SequentialOf<AtenKernels, Layers...> : SequentialWith<AtenKernels, Layers...> {};
+template <class... Layers>
+struct SequentialOf<OwnKernels, Layers...> : SequentialWith<OwnKernels, Layers...> {};
 
 }  // namespace detail
 
@@ -237,11 +294,13 @@ struct SequentialOf<Shape<Sizes...>, Layers...> {
 /// `net->forward(x)` is differentiable like any module's, and the `state_dict` is that of `torch::nn::Sequential` of the same layers.
 /// `net->step<lit::nn::CrossEntropy>(x, target)`, returned from `training_step`, is the step that needs no autograd: forward, loss
 /// and, when the trainer asks for them, gradients are straight calls of ATen's kernels into buffers that are kept. On the CPU the
-/// numbers are those of autograd, bit for bit.
+/// numbers are those of autograd, bit for bit; with `OwnKernels` written first they are so to some ulps, and a tiny network several
+/// times as fast.
 ///
 /// Shapes  x [batch, input...], in the parameters' type.
 /// Errors  ConfigError for a batch of another shape, type or device, and under autocast.
-/// Cost    the activations and the gradients are kept, for one size of batch at a time; one 0-dim tensor a step.
+/// Cost    the activations and the gradients are kept, for one size of batch at a time; the loss too, unless the last one is still in
+///         use. With `OwnKernels` a step allocates nothing.
 /// Ranks   one: DDP listens to autograd, and does not compile with it.
 template <class... Layers>
 class Sequential : public torch::nn::ModuleHolder<typename detail::SequentialOf<Layers...>::type> {

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/module/nn/layer.hpp>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/convolution.h>
+#include <ATen/ops/convolution_backward.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/conv.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+namespace lit::nn {
+
+namespace detail {
+
+/// What a square kernel makes of a picture; void for another number of channels, and where the kernel is larger than the picture.
+template <class Input, std::int64_t In, std::int64_t Out, std::int64_t Kernel, std::int64_t Stride,
+          std::int64_t Padding>
+struct Convolved {
+    using type = void;
+};
+template <std::int64_t In, std::int64_t Height, std::int64_t Width, std::int64_t Out, std::int64_t Kernel,
+          std::int64_t Stride, std::int64_t Padding>
+struct Convolved<Shape<In, Height, Width>, In, Out, Kernel, Stride, Padding> {
+    using type = pictures_t<Out, windows(Height, Kernel, Stride, Padding), windows(Width, Kernel, Stride, Padding)>;
+};
+
+}  // namespace detail
+
+/// Slides `Out` square kernels over a picture with `In` channels: `Conv2d<1, 32, 3>`.
+///
+/// Shapes  x [batch, In, height, width], y [batch, Out, (height + 2 Padding - Kernel) / Stride + 1, the same of width],
+///         weight [Out, In, Kernel, Kernel], bias [Out].
+/// Cost    y and the gradients are allocated in each step: ATen has no convolution into a given buffer that would not copy.
+/// Source  `torch.nn.Conv2d`: its initialisation, its names, its arithmetic; without groups and dilation, padded with zeros.
+template <std::int64_t In, std::int64_t Out, std::int64_t Kernel, std::int64_t Stride = 1,
+          std::int64_t Padding = 0, bool Bias = true>
+struct Conv2d {
+    static_assert(In > 0 && Out > 0, "lit: the channels of a Conv2d have to be positive.");
+    static_assert(Kernel > 0 && Stride > 0,
+                  "lit: the kernel and the stride of a Conv2d have to be positive.");
+    static_assert(Padding >= 0, "lit: the padding of a Conv2d cannot be negative.");
+
+    template <class Input>
+    using output = typename detail::Convolved<Input, In, Out, Kernel, Stride, Padding>::type;
+
+    template <class Input>
+    class State {
+     public:
+        static constexpr bool gives_away = true;
+
+        explicit State(torch::nn::Module& owner) {
+            // LibTorch's own, for its way of drawing the first weights.
+            const torch::nn::Conv2d made(
+                torch::nn::Conv2dOptions(In, Out, Kernel).stride(Stride).padding(Padding).bias(Bias));
+            weight_ = owner.register_parameter("weight", made->weight.detach());
+            if constexpr (Bias) {
+                bias_ = owner.register_parameter("bias", made->bias.detach());
+            }
+        }
+        [[nodiscard]] at::Tensor forward(const at::Tensor& x) const {
+            return at::conv2d(x, weight_, bias_opt(), stride, padding);
+        }
+
+        at::Tensor& run(const at::Tensor& x) {
+            // The variant with `out` computes into a tensor of its own, and copies.
+            y_ = at::convolution(x, weight_, bias_opt(), stride, padding, dilation, false, output_padding, 1);
+            return y_;
+        }
+        void back(const at::Tensor& x, const at::Tensor& /*y*/, at::Tensor& dy, at::Tensor* dx) {
+            const std::array<bool, 3> asked{dx != nullptr, weight_.requires_grad(),
+                                            Bias && bias_.requires_grad()};
+            if (asked == std::array<bool, 3>{}) {
+                return;
+            }
+            at::OptionalIntArrayRef bias_sizes;
+            if constexpr (Bias) {
+                bias_sizes = bias_.sizes();
+            }
+            auto by = at::convolution_backward(dy, x, weight_, bias_sizes, stride, padding, dilation, false,
+                                               output_padding, 1, asked);
+            if (asked[0]) {
+                *dx = std::move(std::get<0>(by));
+            }
+            if (asked[1]) {
+                of_weight_.write(weight_, [&](at::Tensor& grad) { grad = std::get<1>(by); });
+            }
+            if constexpr (Bias) {
+                if (asked[2]) {
+                    of_bias_.write(bias_, [&](at::Tensor& grad) { grad = std::get<2>(by); });
+                }
+            }
+        }
+        /// Undefined until back() has computed it.
+        at::Tensor& gradient_of_input(const at::Tensor& /*x*/, at::Tensor& /*dy*/) { return dx_; }
+
+     private:
+        static constexpr std::array<std::int64_t, 2> stride{Stride, Stride};
+        static constexpr std::array<std::int64_t, 2> padding{Padding, Padding};
+        static constexpr std::array<std::int64_t, 2> dilation{1, 1};
+        static constexpr std::array<std::int64_t, 2> output_padding{0, 0};
+
+        [[nodiscard]] std::optional<at::Tensor> bias_opt() const {
+            return Bias ? std::optional<at::Tensor>(bias_) : std::nullopt;
+        }
+
+        at::Tensor weight_, bias_, y_, dx_;
+        detail::Gradient of_weight_, of_bias_;
+    };
+};
+
+}  // namespace lit::nn

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/module/nn/layer.hpp>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/avg_pool2d.h>
+#include <ATen/ops/avg_pool2d_backward.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/max_pool2d.h>
+#include <ATen/ops/max_pool2d_with_indices.h>
+#include <ATen/ops/max_pool2d_with_indices_backward.h>
+#include <c10/core/ScalarType.h>
+#include <torch/nn/module.h>
+
+#include <array>
+#include <cstdint>
+
+namespace lit::nn {
+
+namespace detail {
+
+/// What a square window leaves of a picture; void where the window is larger.
+template <class Input, std::int64_t Kernel, std::int64_t Stride, std::int64_t Padding>
+struct Pooled {
+    using type = void;
+};
+template <std::int64_t Channels, std::int64_t Height, std::int64_t Width, std::int64_t Kernel,
+          std::int64_t Stride, std::int64_t Padding>
+struct Pooled<Shape<Channels, Height, Width>, Kernel, Stride, Padding> {
+    using type = pictures_t<Channels, windows(Height, Kernel, Stride, Padding), windows(Width, Kernel, Stride, Padding)>;
+};
+
+/// The settings of a window in ATen's form, and the buffers of what it gives.
+template <class Input, std::int64_t Kernel, std::int64_t Stride, std::int64_t Padding>
+class Pooling {
+    static_assert(Kernel > 0 && Stride > 0,
+                  "lit: the kernel and the stride of a pooling have to be positive.");
+    static_assert(Padding >= 0 && 2 * Padding <= Kernel,
+                  "lit: the padding of a pooling is at most half of its kernel.");
+
+ public:
+    static constexpr bool gives_away = true;
+
+    at::Tensor& gradient_of_input(const at::Tensor& x, at::Tensor& /*dy*/) { return dx_.like(x); }
+
+ protected:
+    static constexpr std::array<std::int64_t, 2> kernel{Kernel, Kernel};
+    static constexpr std::array<std::int64_t, 2> stride{Stride, Stride};
+    static constexpr std::array<std::int64_t, 2> padding{Padding, Padding};
+
+    at::Tensor& y_for(const at::Tensor& x) {
+        constexpr auto sizes = Pooled<Input, Kernel, Stride, Padding>::type::sizes;
+        return y_.sized({x.size(0), sizes[0], sizes[1], sizes[2]}, x);
+    }
+
+ private:
+    Buffer y_, dx_;
+};
+
+}  // namespace detail
+
+/// The largest number of each square window: `MaxPool2d<2>`.
+///
+/// Shapes  x [batch, channels, height, width], y [batch, channels, (height + 2 Padding - Kernel) / Stride + 1, the same of width].
+/// Source  `torch.nn.MaxPool2d`, without dilation; sizes are rounded down.
+template <std::int64_t Kernel, std::int64_t Stride = Kernel, std::int64_t Padding = 0>
+struct MaxPool2d {
+    template <class Input>
+    using output = typename detail::Pooled<Input, Kernel, Stride, Padding>::type;
+
+    template <class Input>
+    class State : public detail::Pooling<Input, Kernel, Stride, Padding> {
+        using Window = detail::Pooling<Input, Kernel, Stride, Padding>;
+
+     public:
+        explicit State(torch::nn::Module& /*owner*/) {}
+        [[nodiscard]] static at::Tensor forward(const at::Tensor& x) {
+            return at::max_pool2d(x, Window::kernel, Window::stride, Window::padding);
+        }
+        at::Tensor& run(const at::Tensor& x) {
+            at::Tensor& y = this->y_for(x);
+            if (!where_.defined() || where_.sizes() != y.sizes() || where_.device() != y.device()) {
+                where_ = at::empty(y.sizes(), y.options().dtype(at::kLong));
+            }
+            at::max_pool2d_with_indices_out(y, where_, x, Window::kernel, Window::stride, Window::padding);
+            return y;
+        }
+        void back(const at::Tensor& x, const at::Tensor& /*y*/, at::Tensor& dy, at::Tensor* dx) {
+            if (dx != nullptr) {
+                at::max_pool2d_with_indices_backward_out(*dx, dy, x, Window::kernel, Window::stride,
+                                                         Window::padding, dilation, false, where_);
+            }
+        }
+
+     private:
+        static constexpr std::array<std::int64_t, 2> dilation{1, 1};
+
+        at::Tensor where_;  ///< of each window, the place of its largest number
+    };
+};
+
+/// The mean of each square window: `AvgPool2d<2>`.
+///
+/// Shapes  x [batch, channels, height, width], y [batch, channels, (height + 2 Padding - Kernel) / Stride + 1, the same of width].
+/// Source  `torch.nn.AvgPool2d`; sizes are rounded down, and the padding's zeros count.
+template <std::int64_t Kernel, std::int64_t Stride = Kernel, std::int64_t Padding = 0>
+struct AvgPool2d {
+    template <class Input>
+    using output = typename detail::Pooled<Input, Kernel, Stride, Padding>::type;
+
+    template <class Input>
+    class State : public detail::Pooling<Input, Kernel, Stride, Padding> {
+        using Window = detail::Pooling<Input, Kernel, Stride, Padding>;
+
+     public:
+        explicit State(torch::nn::Module& /*owner*/) {}
+        [[nodiscard]] static at::Tensor forward(const at::Tensor& x) {
+            return at::avg_pool2d(x, Window::kernel, Window::stride, Window::padding);
+        }
+        at::Tensor& run(const at::Tensor& x) {
+            at::Tensor& y = this->y_for(x);
+            at::avg_pool2d_out(y, x, Window::kernel, Window::stride, Window::padding);
+            return y;
+        }
+        static void back(const at::Tensor& x, const at::Tensor& /*y*/, at::Tensor& dy, at::Tensor* dx) {
+            if (dx != nullptr) {
+                at::avg_pool2d_backward_out(*dx, dy, x, Window::kernel, Window::stride, Window::padding,
+                                            false, true, {});
+            }
+        }
+    };
+};
+
+}  // namespace lit::nn

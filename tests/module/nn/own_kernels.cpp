@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels made for a network's sizes: each beside the same sum in double, and networks with them beside those with ATen's.
+#include <lit/data/dataset.hpp>
+#include <lit/module/nn/activations.hpp>
+#include <lit/module/nn/detail/kernels.hpp>
+#include <lit/module/nn/flatten.hpp>
+#include <lit/module/nn/linear.hpp>
+#include <lit/module/nn/losses.hpp>
+#include <lit/module/nn/sequential.hpp>
+#include <lit/optim/adamw.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
+
+#include "support/doctest.hpp"
+
+#include <ATen/ops/equal.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <utility>
+#include <vector>
+
+namespace {
+
+namespace nn = lit::nn;
+namespace kernels = lit::nn::detail;
+
+constexpr float infinity = std::numeric_limits<float>::infinity();
+
+std::vector<float> drawn(std::int64_t count) {
+    const at::Tensor values = at::randn({count});
+    const float* data = static_cast<const float*>(values.const_data_ptr());
+    return {data, data + count};
+}
+/// How far two results lie apart, as a part of the largest number.
+double off(const at::Tensor& found, const at::Tensor& expected) {
+    const double largest = expected.abs().max().item<double>();
+    return (found.to(at::kDouble) - expected.to(at::kDouble)).abs().max().item<double>() / (largest > 0.0 ? largest : 1.0);
+}
+at::Tensor tensor(const std::vector<float>& values) { return at::tensor(values); }
+
+template <std::int64_t Columns>
+void product_is_right() {
+    for (const std::int64_t rows : {1, 2, 3, 4, 5, 6, 7, 13}) {
+        for (const std::int64_t depth : {1, 5, 16}) {
+            CAPTURE(Columns);
+            CAPTURE(rows);
+            CAPTURE(depth);
+            const auto a = drawn(rows * depth), b = drawn(depth * Columns), bias = drawn(Columns);
+            const at::Tensor reference = tensor(a).to(at::kDouble).view({rows, depth}).mm(tensor(b).to(at::kDouble).view({depth, Columns}));
+            std::vector<float> c(static_cast<std::size_t>(rows * Columns) + 8, 7.0F);
+            const auto result = [&] { return tensor(c).slice(0, 0, rows * Columns).view({rows, Columns}); };
+            kernels::product<Columns>(rows, depth, {a.data(), depth, 1}, b.data(), bias.data(), c.data());
+            CHECK(off(result(), reference + tensor(bias)) < 1e-6);
+            kernels::plain::product<Columns>(rows, depth, {a.data(), depth, 1}, b.data(), nullptr, c.data());
+            CHECK(off(result(), reference) < 1e-6);
+            // The other way round in memory, as for the gradient of a weight.
+            const at::Tensor turned = tensor(a).view({rows, depth}).t().contiguous();
+            kernels::product<Columns>(rows, depth, {static_cast<const float*>(turned.const_data_ptr()), 1, rows}, b.data(), nullptr, c.data());
+            CHECK(off(result(), reference) < 1e-6);
+            CHECK(c[static_cast<std::size_t>(rows * Columns)] == 7.0F);  // nothing beyond the end
+        }
+    }
+}
+template <std::int64_t Depth, std::int64_t Columns>
+void dots_are_right() {
+    for (const std::int64_t rows : {1, 2, 3, 4, 7}) {
+        CAPTURE(Depth);
+        CAPTURE(Columns);
+        CAPTURE(rows);
+        const auto a = drawn(rows * Depth), w = drawn(Columns * Depth), bias = drawn(Columns);
+        const at::Tensor reference =
+            tensor(a).to(at::kDouble).view({rows, Depth}).mm(tensor(w).to(at::kDouble).view({Columns, Depth}).t()) + tensor(bias);
+        std::vector<float> c(static_cast<std::size_t>(rows * Columns) + 4, 7.0F);
+        const auto result = [&] { return tensor(c).slice(0, 0, rows * Columns).view({rows, Columns}); };
+        kernels::dots<Depth, Columns>(rows, a.data(), w.data(), bias.data(), c.data());
+        CHECK(off(result(), reference) < 2e-6);
+        kernels::plain::dots<Depth, Columns>(rows, a.data(), w.data(), bias.data(), c.data());
+        CHECK(off(result(), reference) < 2e-6);
+        CHECK(c[static_cast<std::size_t>(rows * Columns)] == 7.0F);
+    }
+}
+template <std::int64_t Classes>
+void softmax_is_right(double scale) {
+    CAPTURE(Classes);
+    CAPTURE(scale);
+    constexpr std::int64_t rows = 40;
+    const at::Tensor y = at::randn({rows, Classes}) * scale;
+    const at::Tensor reference = y.to(at::kDouble).softmax(1);
+    const at::Tensor log_sums = y.to(at::kDouble).logsumexp(1);
+    std::vector<float> p(rows * Classes), log_sum(rows);
+    const auto check = [&] {
+        CHECK((tensor(p).view({rows, Classes}) - reference).abs().max().item<double>() < 3e-7);
+        CHECK(off(tensor(log_sum), log_sums) < 3e-7);
+    };
+    kernels::softmax<Classes>(rows, static_cast<const float*>(y.const_data_ptr()), p.data(), log_sum.data());
+    check();
+    kernels::plain::softmax<Classes>(rows, static_cast<const float*>(y.const_data_ptr()), p.data(), log_sum.data());
+    check();
+}
+
+/// A network with ATen's kernels and the same with its own, of the same weights.
+template <class... Layers>
+struct Pair {
+    nn::Sequential<Layers...> aten;
+    nn::Sequential<nn::OwnKernels, Layers...> own;
+    Pair() {
+        const at::NoGradGuard no_graph;
+        const auto from = aten->named_parameters();
+        for (const auto& to : own->named_parameters()) {
+            to.value().copy_(from[to.key()]);  // the names are the same
+        }
+    }
+    /// Of the loss, the output and every gradient.
+    template <class Head>
+    void compare(const at::Tensor& x, const at::Tensor& target, double scale = 1.0) {
+        const auto theirs = aten->template step<Head>(x, target);
+        const auto mine = own->template step<Head>(x, target);
+        CHECK(off(mine.loss, theirs.loss) < 1e-6);
+        CHECK(off(own->output(), aten->output()) < 1e-6);
+        theirs.backward(scale);
+        mine.backward(scale);
+        for (const auto& parameter : own->named_parameters()) {
+            CAPTURE(parameter.key());
+            REQUIRE(parameter.value().grad().defined());
+            CHECK(off(parameter.value().grad(), aten->named_parameters()[parameter.key()].grad()) < 1e-6);
+        }
+    }
+};
+
+struct Tiny : lit::Module<Tiny> {
+    nn::Sequential<nn::OwnKernels, nn::Linear<4, 16>, nn::ReLU, nn::Linear<16, 3>> net =
+        register_module("net", nn::Sequential<nn::OwnKernels, nn::Linear<4, 16>, nn::ReLU, nn::Linear<16, 3>>());
+    std::vector<at::Tensor> losses;
+    auto training_step(const lit::Example& batch) {
+        auto step = net->step<nn::CrossEntropy>(batch.data, batch.target);
+        losses.push_back(step.loss);
+        return step;
+    }
+    auto configure_optimizers() { return lit::AdamW{parameters(), {.lr = 0.02}}; }
+};
+
+}  // namespace
+
+TEST_SUITE("module/nn/own_kernels") {
+    TEST_CASE("products of all sizes around those of a register are those of double") {
+        torch::manual_seed(1);
+        product_is_right<1>();
+        product_is_right<4>();
+        product_is_right<7>();
+        product_is_right<8>();
+        product_is_right<9>();
+        product_is_right<16>();
+        product_is_right<31>();
+        product_is_right<40>();
+        dots_are_right<64, 3>();
+        dots_are_right<64, 4>();
+        dots_are_right<67, 5>();
+        dots_are_right<72, 10>();
+        dots_are_right<5, 6>();
+    }
+
+    TEST_CASE("softmax is that of double, for small and for large numbers") {
+        torch::manual_seed(2);
+        for (const double scale : {0.1, 3.0, 200.0}) {
+            softmax_is_right<2>(scale);
+            softmax_is_right<8>(scale);
+            softmax_is_right<10>(scale);
+        }
+        const std::vector<float> y{0.0F, -infinity, -1000.0F};
+        std::vector<float> p(3), log_sum(1);
+        kernels::softmax<3>(1, y.data(), p.data(), log_sum.data());
+        CHECK(p == std::vector<float>{1.0F, 0.0F, 0.0F});
+        CHECK(log_sum[0] == 0.0F);
+    }
+
+    TEST_CASE("what is no number stays none") {
+        std::vector<float> x(19, 1.0F), y(19), p(19), log_sum(1);
+        x[3] = x[18] = std::nanf("");
+        x[4] = -infinity;
+        kernels::relu(19, x.data(), y.data());
+        CHECK(std::isnan(y[3]));
+        CHECK(std::isnan(y[18]));
+        CHECK(y[4] == 0.0F);
+        kernels::softmax<19>(1, x.data(), p.data(), log_sum.data());
+        CHECK(std::isnan(log_sum[0]));
+        CHECK(std::isnan(p[0]));
+    }
+
+    TEST_CASE("networks give ATen's losses and gradients, for batches of any size, and gradients add up") {
+        torch::manual_seed(3);
+        Pair<nn::Linear<7, 5>, nn::ReLU, nn::Linear<5, 3>> small;
+        Pair<nn::Linear<100, 33>, nn::ReLU, nn::Linear<33, 10>> larger;
+        Pair<nn::Shape<2, 3>, nn::Flatten, nn::Tanh, nn::Linear<6, 5, false>, nn::Tanh, nn::ReLU, nn::Sigmoid, nn::Linear<5, 4>,
+             nn::Sigmoid>
+            deep;
+        for (const std::int64_t batch : {8, 8, 3, 1, 17, 8}) {
+            CAPTURE(batch);
+            at::Tensor target = at::randint(3, {batch}, at::kLong);
+            if (batch == 3) {
+                target[1] = -100;
+            }
+            small.compare<nn::CrossEntropy>(at::randn({batch, 7}), target, 0.5);
+            larger.compare<nn::CrossEntropy>(at::randn({batch, 100}), at::randint(10, {batch}, at::kLong));
+            const at::Tensor x = at::randn({batch, 2, 3});
+            const at::Tensor kept = x.clone();
+            deep.compare<nn::MSELoss>(x, at::rand({batch, 4}));
+            CHECK(at::equal(x, kept));  // nothing was computed in the caller's batch
+        }
+        small.own->parameters()[0].set_requires_grad(false);
+        small.own->zero_grad();
+        small.own->step<nn::CrossEntropy>(at::randn({4, 7}), at::zeros({4}, at::kLong)).backward();
+        CHECK_FALSE(small.own->parameters()[0].grad().defined());
+        CHECK(small.own->parameters()[1].grad().defined());
+    }
+
+    TEST_CASE("where its kernels do not reach, a network takes ATen's") {
+        torch::manual_seed(4);
+        Pair<nn::Linear<7, 5>, nn::ReLU, nn::Linear<5, 3>> nets;
+        nets.aten->to(at::kDouble);
+        nets.own->to(at::kDouble);
+        const at::Tensor x = at::randn({4, 7}, at::kDouble);
+        const auto same = [&](const at::Tensor& batch, const at::Tensor& target) {
+            nets.own->zero_grad();
+            nets.aten->zero_grad();
+            const auto mine = nets.own->step<nn::CrossEntropy>(batch, target);
+            CHECK(at::equal(mine.loss, nets.aten->step<nn::CrossEntropy>(batch, target).loss));
+            mine.backward();
+        };
+        same(x, at::zeros({4}, at::kLong));
+        nets.aten->to(at::kFloat);
+        nets.own->to(at::kFloat);
+        same(x.to(at::kFloat), at::tensor({0, 9, 1, 9, 2, 9, 0, 9}, at::kLong).slice(0, 0, 8, 2));  // every other one
+        CHECK(nets.own->forward(x.to(at::kFloat)).requires_grad());
+    }
+
+    TEST_CASE("a weight that lies in memory as a view is read as what it is") {
+        torch::manual_seed(5);
+        Pair<nn::Linear<6, 4>, nn::Tanh, nn::Linear<4, 3>> nets;
+        const at::Tensor turned = at::randn({4, 3}).t();
+        nets.aten->named_parameters()["2.weight"].set_data(turned);
+        nets.own->named_parameters()["2.weight"].set_data(turned);
+        nets.compare<nn::CrossEntropy>(at::randn({5, 6}), at::zeros({5}, at::kLong));
+    }
+
+    TEST_CASE("a target that is no class is refused with its place") {
+        nn::Sequential<nn::OwnKernels, nn::Linear<4, 3>> net;
+        CHECK_THROWS_WITH_AS(static_cast<void>(net->step<nn::CrossEntropy>(at::randn({2, 4}), at::tensor({0, 3}, at::kLong))),
+                             doctest::Contains("found the target 3 at sample 1 of the batch; expected a class from 0 to 2"), lit::Error);
+    }
+
+    TEST_CASE("a trainer trains it, and each loss stays what it was") {
+        torch::manual_seed(6);
+        const at::Tensor centers = at::tensor({3.0F, 0.0F, 0.0F, 0.0F, 0.0F, 3.0F, 0.0F, 0.0F, 0.0F, 0.0F, 3.0F, 0.0F}).view({3, 4});
+        std::vector<lit::Example> data;
+        for (int i = 0; i < 40; ++i) {
+            const at::Tensor target = at::randint(3, {8}, at::kLong);
+            data.push_back({centers.index_select(0, target) + at::randn({8, 4}), target});
+        }
+        Tiny module;
+        lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 5}};
+        trainer.fit(module, data);
+        REQUIRE(module.losses.size() == 200);
+        CHECK(module.losses.front().item<float>() > 0.8F);
+        CHECK(module.losses.back().item<float>() < 0.4F);
+        CHECK(module.losses[0].const_data_ptr() != module.losses[1].const_data_ptr());
+    }
+}
