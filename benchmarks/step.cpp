@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A training step of a small and of a tiny network, on one core: lit's trainer with nothing on and with everything that is on by
-// default, beside loops by hand on LibTorch, raw PyTorch and Lightning, in turns.
+// default, with autograd and with static networks, beside loops by hand on LibTorch, raw PyTorch and Lightning, in turns.
 #include <lit/core/seed.hpp>
 #include <lit/data/dataset.hpp>
+#include <lit/module/nn/activations.hpp>
+#include <lit/module/nn/linear.hpp>
+#include <lit/module/nn/losses.hpp>
+#include <lit/module/nn/sequential.hpp>
 #include <lit/optim/adamw.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
@@ -43,7 +47,6 @@ struct Shape {
     const char* name;
     std::int64_t in, hidden, out, batch, steps;
 };
-constexpr Shape shapes[] = {{"small", 784, 64, 10, 32, 1500}, {"tiny", 16, 32, 4, 16, 3000}};
 
 template <bool Logs>
 struct Net : lit::Module<Net<Logs>> {
@@ -62,6 +65,23 @@ struct Net : lit::Module<Net<Logs>> {
             this->template log<"train_acc">(y.argmax(1).eq(batch.target).to(torch::kFloat).mean());
         }
         return loss;
+    }
+    auto configure_optimizers() { return lit::AdamW{this->parameters(), {.lr = 1e-3}}; }
+};
+
+/// The same network with its layers as types.
+template <bool Logs, class Kernels, std::int64_t In, std::int64_t Hidden, std::int64_t Out>
+struct StaticNet : lit::Module<StaticNet<Logs, Kernels, In, Hidden, Out>> {
+    using Layers = lit::nn::Sequential<Kernels, lit::nn::Linear<In, Hidden>, lit::nn::ReLU, lit::nn::Linear<Hidden, Out>>;
+    Layers layers = this->register_module("layers", Layers());
+
+    auto training_step(const lit::Example& batch) {
+        auto step = layers->template step<lit::nn::CrossEntropy>(batch.data, batch.target);
+        if constexpr (Logs) {
+            this->template log<"train_loss">(step.loss, {.prog_bar = true});
+            this->template log<"train_acc">(layers->output().argmax(1).eq(batch.target).to(torch::kFloat).mean());
+        }
+        return step;
     }
     auto configure_optimizers() { return lit::AdamW{this->parameters(), {.lr = 1e-3}}; }
 };
@@ -105,8 +125,8 @@ double by_hand(const Shape& s, const std::vector<lit::Example>& data, MakeOptimi
     return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-double bare(const Shape& s, const std::vector<lit::Example>& data) {
-    Net<false> net(s);
+template <class Module>
+double bare(Module&& net, const Shape& s, const std::vector<lit::Example>& data) {
     Clock::time_point begin;
     double seconds = 0.0;
     lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
@@ -115,9 +135,9 @@ double bare(const Shape& s, const std::vector<lit::Example>& data) {
     return seconds;
 }
 
-double everything(const Shape& s, const std::vector<lit::Example>& data,
+template <class Module>
+double everything(Module&& net, const Shape& s, const std::vector<lit::Example>& data,
                   const std::filesystem::path& folder) {
-    Net<true> net(s);
     Clock::time_point begin;
     double seconds = 0.0;
     auto trainer = lit::default_trainer({.max_epochs = 1, .default_root_dir = folder.string()},
@@ -125,6 +145,64 @@ double everything(const Shape& s, const std::vector<lit::Example>& data,
     trainer.fit(net, data);
     std::filesystem::remove_all(folder);
     return seconds;
+}
+
+/// What is measured of one shape, its sizes known to the compiler.
+template <std::int64_t In, std::int64_t Hidden, std::int64_t Out>
+void measure(const Shape& s, lit_bench::PythonPeers& python) {
+    const auto data = batches(s);
+    const std::filesystem::path folder = std::filesystem::current_path() / "lit-bench-step";
+    const std::string name = std::string(s.name) + ": ";
+    const auto tell = [&](const std::string& what, double seconds) {
+        report(name + what, seconds / static_cast<double>(s.steps - warm_up) * 1e6, "us a step");
+    };
+    const std::string asked = " " + std::to_string(s.in) + " " + std::to_string(s.hidden) + " " + std::to_string(s.out) + " " +
+                              std::to_string(s.batch) + " " + std::to_string(s.steps) + " " + std::to_string(warm_up);
+    using lit::nn::AtenKernels, lit::nn::OwnKernels;
+    for (int round = 0; round < rounds; ++round) {
+        tell("by hand, lit::AdamW", by_hand(s, data, [](auto parameters) {
+                 return lit::AdamW{std::move(parameters), {.lr = 1e-3}};
+             }));
+        tell("by hand, torch::optim::AdamW", by_hand(s, data, [](auto parameters) {
+                 return torch::optim::AdamW(std::move(parameters), torch::optim::AdamWOptions(1e-3));
+             }));
+        tell("lit, nothing on", bare(Net<false>(s), s, data));
+        tell("lit static, nothing on", bare(StaticNet<false, AtenKernels, In, Hidden, Out>(), s, data));
+        tell("lit static with own kernels, nothing on", bare(StaticNet<false, OwnKernels, In, Hidden, Out>(), s, data));
+        tell("lit, defaults", everything(Net<true>(s), s, data, folder));
+        tell("lit static, defaults", everything(StaticNet<true, AtenKernels, In, Hidden, Out>(), s, data, folder));
+        tell("lit static with own kernels, defaults", everything(StaticNet<true, OwnKernels, In, Hidden, Out>(), s, data, folder));
+        if (python.there()) {
+            for (const auto& [what, kind] :
+                 {std::pair{"PyTorch, foreach", "raw_foreach"}, std::pair{"PyTorch, fused", "raw_fused"},
+                  std::pair{"Lightning, nothing on", "lightning_bare"},
+                  std::pair{"Lightning, defaults", "lightning_defaults"}}) {
+                report(name + what, python.measure(kind + asked) * 1e6, "us a step");
+            }
+        }
+    }
+    const auto ratio = [&](const char* peer, const char* own, const char* goal) {
+        report(name + own + ", times the rate of " + peer + (*goal != '\0' ? std::string(" (goal: ") + goal + ")" : ""),
+               median(name + peer) / median(name + own), "");
+    };
+    const bool small = In == 784;
+    ratio("by hand, lit::AdamW", "lit, nothing on", "1");
+    ratio("by hand, lit::AdamW", "lit, defaults", small ? "0.95" : "");
+    ratio("by hand, torch::optim::AdamW", "lit, nothing on", small ? "1.9" : "1.6");
+    ratio("by hand, torch::optim::AdamW", "lit static, nothing on", small ? "2.9" : "6");
+    ratio("by hand, torch::optim::AdamW", "lit static with own kernels, nothing on", small ? "2.9" : "20");
+    if (!python.there()) {
+        return;
+    }
+    ratio("PyTorch, foreach", "lit, nothing on", small ? "3" : "");
+    ratio("PyTorch, fused", "lit, nothing on", small ? "2.4" : "");
+    ratio("Lightning, nothing on", "lit, nothing on", small ? "5" : "8");
+    ratio("PyTorch, foreach", "lit static, nothing on", small ? "4.6" : "");
+    ratio("PyTorch, fused", "lit static, nothing on", small ? "3.7" : "");
+    ratio("Lightning, nothing on", "lit static, nothing on", small ? "7.5" : "");
+    ratio("Lightning, nothing on", "lit static with own kernels, nothing on", "");
+    ratio("Lightning, defaults", "lit, defaults", small ? "8" : "");
+    ratio("Lightning, defaults", "lit static, defaults", small ? "13" : "");
 }
 
 }  // namespace
@@ -138,47 +216,6 @@ int main() {
     const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);  // where the bars of both write to
     ::dup2(null, 2);
     lit_bench::PythonPeers python("step_peers.py");
-    const std::filesystem::path folder = std::filesystem::current_path() / "lit-bench-step";
-    for (const Shape& s : shapes) {
-        const auto data = batches(s);
-        const std::string name = std::string(s.name) + ": ";
-        const auto tell = [&](const std::string& what, double seconds) {
-            report(name + what, seconds / static_cast<double>(s.steps - warm_up) * 1e6, "us a step");
-        };
-        const std::string asked = " " + std::to_string(s.in) + " " + std::to_string(s.hidden) + " " +
-                                  std::to_string(s.out) + " " + std::to_string(s.batch) + " " +
-                                  std::to_string(s.steps) + " " + std::to_string(warm_up);
-        for (int round = 0; round < rounds; ++round) {
-            tell("by hand, lit::AdamW", by_hand(s, data, [](auto parameters) {
-                     return lit::AdamW{std::move(parameters), {.lr = 1e-3}};
-                 }));
-            tell("by hand, torch::optim::AdamW", by_hand(s, data, [](auto parameters) {
-                     return torch::optim::AdamW(std::move(parameters), torch::optim::AdamWOptions(1e-3));
-                 }));
-            tell("lit, nothing on", bare(s, data));
-            tell("lit, defaults", everything(s, data, folder));
-            if (python.there()) {
-                for (const auto& [what, kind] :
-                     {std::pair{"PyTorch, foreach", "raw_foreach"}, std::pair{"PyTorch, fused", "raw_fused"},
-                      std::pair{"Lightning, nothing on", "lightning_bare"},
-                      std::pair{"Lightning, defaults", "lightning_defaults"}}) {
-                    report(name + what, python.measure(kind + asked) * 1e6, "us a step");
-                }
-            }
-        }
-        const auto ratio = [&](const char* peer, const char* own, const char* goal) {
-            report(name + own + ", times the rate of " + peer + " (goal: " + goal + ")",
-                   median(name + peer) / median(name + own), "");
-        };
-        const bool small = s.in == 784;
-        ratio("by hand, lit::AdamW", "lit, nothing on", "1");
-        ratio("by hand, torch::optim::AdamW", "lit, nothing on", small ? "1.9" : "1.6");
-        ratio("by hand, lit::AdamW", "lit, defaults", "0.95");
-        if (python.there()) {
-            ratio("PyTorch, foreach", "lit, nothing on", "3");
-            ratio("PyTorch, fused", "lit, nothing on", "2.4");
-            ratio("Lightning, nothing on", "lit, nothing on", small ? "5" : "8");
-            ratio("Lightning, defaults", "lit, defaults", "8");
-        }
-    }
+    measure<784, 64, 10>({"small", 784, 64, 10, 32, 1500}, python);
+    measure<16, 32, 4>({"tiny", 16, 32, 4, 16, 3000}, python);
 }

@@ -3,6 +3,7 @@
 
 A line is: KIND IN HIDDEN OUT BATCH STEPS WARM_UP, with KIND one of raw_foreach, raw_fused, lightning_bare, lightning_defaults.
 """
+import itertools
 import logging
 import sys
 import tempfile
@@ -37,6 +38,19 @@ class Net(lightning.LightningModule):
 
     def configure_optimizers(self):
         return torch.optim.AdamW(self.parameters(), lr=1e-3)
+
+
+class Batches:
+    """As often as asked for, the same batch; of a list, Lightning would take each entry for a loader."""
+
+    def __init__(self, batch, count):
+        self.batch, self.count = batch, count
+
+    def __len__(self):
+        return self.count
+
+    def __iter__(self):
+        return itertools.repeat(self.batch, self.count)
 
 
 class Clock(lightning.Callback):
@@ -79,7 +93,7 @@ for line in sys.stdin:
     kind, *numbers = line.split()
     *sizes, batch, steps, warm_up = map(int, numbers)
     x, y = torch.rand(batch, sizes[0]), torch.randint(sizes[2], (batch,))
-    data = [(x, y)] * steps
+    data = Batches((x, y), steps)
     if kind.startswith("raw_"):
         seconds = by_hand(sizes, data, warm_up, **{kind.removeprefix("raw_"): True})
     else:

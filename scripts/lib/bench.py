@@ -16,7 +16,8 @@ import sys
 name, program, target = sys.argv[1:]
 home = pathlib.Path(__file__).resolve().parents[2]
 environment = {"LIT_PYTHON": str(home / ".deps" / "python" / "bin" / "python"), **os.environ, "LIT_HOME": str(home)}
-done = subprocess.run([program], stdout=subprocess.PIPE, text=True, env=environment)
+command = [sys.executable, program] if program.endswith(".py") else [program]
+done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
 if done.returncode != 0:
     sys.exit(f"lit: benchmark {name} ended with status {done.returncode}")
 measured = {}

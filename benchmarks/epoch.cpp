@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// An epoch of training on Fashion-MNIST, loading and validation included, with the threads that LibTorch takes by itself: a small
+// network with lit, lit's static network, Lightning and raw PyTorch, and the demo's convolutional network with lit and raw PyTorch,
+// in turns.
+//
+// bench_epoch [rounds [images]]
+#include "../examples/fashion_mnist/data.hpp"
+#include "../examples/fashion_mnist/models.hpp"
+
+#include <lit/checkpoint/module_state.hpp>
+#include <lit/checkpoint/safetensors.hpp>
+#include <lit/module/nn.hpp>
+
+#include "peers.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <initializer_list>
+#include <string>
+#include <utility>
+
+namespace {
+
+namespace F = torch::nn::functional;
+namespace nn = lit::nn;
+using lit_bench::median;
+using lit_bench::report;
+using Clock = std::chrono::steady_clock;
+
+constexpr int usual_rounds = 5;
+constexpr std::int64_t usual_images = 60'000;
+constexpr std::int64_t cnn_batch = 128;
+
+lit::Example floats(lit::Example batch) { return {batch.data.to(torch::kFloat).div_(255), batch.target}; }
+
+/// What both small networks share: what is logged, and the optimizer.
+template <class Self>
+struct Classifier : lit::Module<Self> {
+    void validation_step(const lit::Example& batch) {
+        const torch::Tensor y = static_cast<Self&>(*this).forward(batch.data);
+        this->template log<"val_loss">(F::cross_entropy(y, batch.target));
+        this->template log<"val_acc">(y.argmax(1).eq(batch.target).to(torch::kFloat).mean());
+    }
+    auto configure_optimizers() { return lit::AdamW{this->parameters(), {.lr = 1e-3}}; }
+};
+
+struct Net : Classifier<Net> {
+    torch::nn::Linear in = register_module("in", torch::nn::Linear(784, 128));
+    torch::nn::Linear out = register_module("out", torch::nn::Linear(128, 10));
+
+    torch::Tensor forward(const torch::Tensor& x) { return out(torch::relu(in(x.flatten(1)))); }
+    torch::Tensor training_step(const lit::Example& batch) {
+        torch::Tensor loss = F::cross_entropy(forward(batch.data), batch.target);
+        log<"train_loss">(loss);
+        return loss;
+    }
+};
+
+struct StaticNet : Classifier<StaticNet> {
+    using Layers =
+        nn::Sequential<nn::Shape<28, 28>, nn::Flatten, nn::Linear<784, 128>, nn::ReLU, nn::Linear<128, 10>>;
+    Layers net = register_module("net", Layers());
+
+    torch::Tensor forward(const torch::Tensor& x) { return net->forward(x); }
+    auto training_step(const lit::Example& batch) {
+        auto step = net->step<nn::CrossEntropy>(batch.data, batch.target);
+        log<"train_loss">(step.loss);
+        return step;
+    }
+};
+
+/// From the end of the first epoch to the end of the second: an epoch of a long run, with all that lies between two.
+struct EpochWatch {
+    Clock::time_point* last;
+    double* seconds;
+    void on_train_epoch_end(auto& /*trainer*/, auto& /*module*/) const {
+        const auto now = Clock::now();
+        *seconds = std::chrono::duration<double>(now - *last).count();
+        *last = now;
+    }
+};
+
+template <class Network>
+double small(const lit::TensorDataset& images, std::int64_t workers) {
+    auto [train, val] = lit::random_split(lit::mapped(images, floats),
+                                          {images.size() - images.size() / 12, images.size() / 12}, 42);
+    Network net;
+    Clock::time_point last;
+    double seconds = 0.0;
+    lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
+                         lit::TrainerOptions{.max_epochs = 2, .num_sanity_val_steps = 0},
+                         EpochWatch{&last, &seconds}};
+    trainer.fit(net, lit::DataLoader{train, {.batch_size = 64, .shuffle = true, .num_workers = workers}},
+                lit::DataLoader{val, {.batch_size = 500}});
+    return seconds;
+}
+
+struct Trained {
+    Clock::time_point begin;
+    double seconds = 0.0;
+    torch::Tensor loss;  ///< of the last batch
+};
+
+/// Seeds the dropout where the loop begins, and takes the time from there on.
+struct CnnWatch {
+    Trained* trained;
+    void on_train_start(auto& /*trainer*/, auto& /*module*/) const {
+        lit::seed_everything(7);
+        trained->begin = Clock::now();
+    }
+    void on_train_batch_end(auto& /*trainer*/, auto& /*module*/, const auto& outputs) const {
+        trained->loss = outputs.loss;
+    }
+    void on_train_end(auto& /*trainer*/, auto& /*module*/) const {
+        trained->seconds = std::chrono::duration<double>(Clock::now() - trained->begin).count();
+    }
+};
+
+Trained cnn(const lit::TensorDataset& images, std::int64_t used, const std::filesystem::path& weights) {
+    lit::seed_everything(42);
+    fashion::Cnn net({.steps = used / cnn_batch});
+    lit::save_safetensors(weights, lit::module_state_dict(net));
+    Trained trained;
+    lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
+                         lit::TrainerOptions{.max_epochs = 1}, CnnWatch{&trained}};
+    trainer.fit(net, lit::DataLoader{lit::take(lit::mapped(images, fashion::normalized), used),
+                                     {.batch_size = cnn_batch, .seed = 7}});
+    return trained;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const int rounds = argc > 1 ? std::atoi(argv[1]) : usual_rounds;
+    const lit::FashionMNIST all;
+    const std::int64_t count =
+        std::min(argc > 2 ? std::atoll(argv[2]) : usual_images, static_cast<long long>(all.size()));
+    const std::int64_t used = std::min<std::int64_t>(12'800, count) / cnn_batch * cnn_batch;
+    const lit::TensorDataset images(all.data().narrow(0, 0, count), all.target().narrow(0, 0, count));
+    const std::filesystem::path weights = std::filesystem::current_path() / "lit-bench-epoch.safetensors";
+    const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);  // where Lightning's warnings go
+    ::dup2(null, 2);
+    lit_bench::PythonPeers python("epoch_peers.py",
+                                  {lit::FashionMNIST::default_folder, std::to_string(count)});
+
+    for (int round = 0; round < rounds; ++round) {
+        report("lit, 0 workers", small<Net>(images, 0));
+        report("lit, 1 worker", small<Net>(images, 1));
+        report("lit, static network, 0 workers", small<StaticNet>(images, 0));
+        report("lit, static network, 1 worker", small<StaticNet>(images, 1));
+        if (python.there()) {
+            report("Lightning, 0 workers", python.measure("lightning 0"));
+            report("Lightning, 1 worker", python.measure("lightning 1"));
+            report("Lightning, 2 workers", python.measure("lightning 2"));
+            report("PyTorch, batches indexed by hand", python.measure("raw foreach"));
+            report("PyTorch, batches indexed by hand, fused AdamW", python.measure("raw fused"));
+        }
+        const Trained ours = cnn(images, used, weights);
+        report("convolutional: lit", ours.seconds);
+        if (python.there()) {
+            report("convolutional: PyTorch",
+                   python.measure("cnn " + std::to_string(used) + " " + weights.string()));
+            const double loss = ours.loss.item<double>(), theirs = python.measure("loss");
+            report("convolutional: lit, last loss", loss, "");
+            report("convolutional: PyTorch, last loss", theirs, "");
+            report("convolutional: the losses' relative difference (goal: below 1e-5)",
+                   std::abs(loss - theirs) / std::abs(theirs), "");
+        }
+    }
+    std::filesystem::remove(weights);
+    if (python.there()) {
+        const auto least = [](std::initializer_list<std::string> names) {
+            return median(
+                *std::ranges::min_element(names, {}, [](const std::string& name) { return median(name); }));
+        };
+        const double lightning =
+            least({"Lightning, 0 workers", "Lightning, 1 worker", "Lightning, 2 workers"});
+        const double raw =
+            least({"PyTorch, batches indexed by hand", "PyTorch, batches indexed by hand, fused AdamW"});
+        const double ours = least({"lit, 0 workers", "lit, 1 worker"});
+        const double fixed = least({"lit, static network, 0 workers", "lit, static network, 1 worker"});
+        report("lit's best, times the rate of Lightning's best", lightning / ours, "");
+        report("lit's best, times the rate of PyTorch's best", raw / ours, "");
+        report("lit's best static network, times the rate of Lightning's best", lightning / fixed, "");
+        report("lit's best static network, times the rate of PyTorch's best", raw / fixed, "");
+        report("convolutional: lit, times the rate of PyTorch",
+               median("convolutional: PyTorch") / median("convolutional: lit"), "");
+    }
+}
