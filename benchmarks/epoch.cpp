@@ -34,8 +34,8 @@ using lit_bench::median;
 using lit_bench::report;
 using Clock = std::chrono::steady_clock;
 
-constexpr int usual_rounds = 5;
-constexpr std::int64_t usual_images = 60'000;
+constexpr int usual_rounds = 3;
+constexpr std::int64_t usual_images = 24'000;
 constexpr std::int64_t cnn_batch = 128;
 
 lit::Example floats(lit::Example batch) { return {batch.data.to(torch::kFloat).div_(255), batch.target}; }

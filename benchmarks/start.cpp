@@ -38,7 +38,7 @@ using lit_bench::median;
 using lit_bench::report;
 using Clock = std::chrono::steady_clock;
 
-constexpr int usual_rounds = 7;
+constexpr int usual_rounds = 3;
 constexpr std::int64_t steps = 200;
 
 struct Net : lit::Module<Net> {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A training step of a small and of a tiny network, on one core: lit's trainer with nothing on and with everything that is on by
-// default, with autograd and with static networks, beside loops by hand on LibTorch, raw PyTorch and Lightning, in turns.
+// default, with autograd and with static networks, beside loops by hand on LibTorch, raw PyTorch and Lightning, in turns. And what
+// single components add, seen at a step so short that they show.
+#include <lit/callbacks/early_stopping.hpp>
+#include <lit/callbacks/model_checkpoint.hpp>
+#include <lit/callbacks/progress_bar.hpp>
 #include <lit/core/seed.hpp>
 #include <lit/data/dataset.hpp>
-#include <lit/module/nn/activations.hpp>
-#include <lit/module/nn/linear.hpp>
-#include <lit/module/nn/losses.hpp>
-#include <lit/module/nn/sequential.hpp>
+#include <lit/loggers/csv_logger.hpp>
+#include <lit/loggers/tensorboard_logger.hpp>
+#include <lit/module/nn.hpp>
 #include <lit/optim/adamw.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
@@ -72,14 +75,16 @@ struct Net : lit::Module<Net<Logs>> {
 /// The same network with its layers as types.
 template <bool Logs, class Kernels, std::int64_t In, std::int64_t Hidden, std::int64_t Out>
 struct StaticNet : lit::Module<StaticNet<Logs, Kernels, In, Hidden, Out>> {
-    using Layers = lit::nn::Sequential<Kernels, lit::nn::Linear<In, Hidden>, lit::nn::ReLU, lit::nn::Linear<Hidden, Out>>;
+    using Layers = lit::nn::Sequential<Kernels, lit::nn::Linear<In, Hidden>, lit::nn::ReLU,
+                                       lit::nn::Linear<Hidden, Out>>;
     Layers layers = this->register_module("layers", Layers());
 
     auto training_step(const lit::Example& batch) {
         auto step = layers->template step<lit::nn::CrossEntropy>(batch.data, batch.target);
         if constexpr (Logs) {
             this->template log<"train_loss">(step.loss, {.prog_bar = true});
-            this->template log<"train_acc">(layers->output().argmax(1).eq(batch.target).to(torch::kFloat).mean());
+            this->template log<"train_acc">(
+                layers->output().argmax(1).eq(batch.target).to(torch::kFloat).mean());
         }
         return step;
     }
@@ -156,8 +161,9 @@ void measure(const Shape& s, lit_bench::PythonPeers& python) {
     const auto tell = [&](const std::string& what, double seconds) {
         report(name + what, seconds / static_cast<double>(s.steps - warm_up) * 1e6, "us a step");
     };
-    const std::string asked = " " + std::to_string(s.in) + " " + std::to_string(s.hidden) + " " + std::to_string(s.out) + " " +
-                              std::to_string(s.batch) + " " + std::to_string(s.steps) + " " + std::to_string(warm_up);
+    const std::string asked = " " + std::to_string(s.in) + " " + std::to_string(s.hidden) + " " +
+                              std::to_string(s.out) + " " + std::to_string(s.batch) + " " +
+                              std::to_string(s.steps) + " " + std::to_string(warm_up);
     using lit::nn::AtenKernels, lit::nn::OwnKernels;
     for (int round = 0; round < rounds; ++round) {
         tell("by hand, lit::AdamW", by_hand(s, data, [](auto parameters) {
@@ -168,10 +174,13 @@ void measure(const Shape& s, lit_bench::PythonPeers& python) {
              }));
         tell("lit, nothing on", bare(Net<false>(s), s, data));
         tell("lit static, nothing on", bare(StaticNet<false, AtenKernels, In, Hidden, Out>(), s, data));
-        tell("lit static with own kernels, nothing on", bare(StaticNet<false, OwnKernels, In, Hidden, Out>(), s, data));
+        tell("lit static with own kernels, nothing on",
+             bare(StaticNet<false, OwnKernels, In, Hidden, Out>(), s, data));
         tell("lit, defaults", everything(Net<true>(s), s, data, folder));
-        tell("lit static, defaults", everything(StaticNet<true, AtenKernels, In, Hidden, Out>(), s, data, folder));
-        tell("lit static with own kernels, defaults", everything(StaticNet<true, OwnKernels, In, Hidden, Out>(), s, data, folder));
+        tell("lit static, defaults",
+             everything(StaticNet<true, AtenKernels, In, Hidden, Out>(), s, data, folder));
+        tell("lit static with own kernels, defaults",
+             everything(StaticNet<true, OwnKernels, In, Hidden, Out>(), s, data, folder));
         if (python.there()) {
             for (const auto& [what, kind] :
                  {std::pair{"PyTorch, foreach", "raw_foreach"}, std::pair{"PyTorch, fused", "raw_fused"},
@@ -182,7 +191,8 @@ void measure(const Shape& s, lit_bench::PythonPeers& python) {
         }
     }
     const auto ratio = [&](const char* peer, const char* own, const char* goal) {
-        report(name + own + ", times the rate of " + peer + (*goal != '\0' ? std::string(" (goal: ") + goal + ")" : ""),
+        report(name + own + ", times the rate of " + peer +
+                   (*goal != '\0' ? std::string(" (goal: ") + goal + ")" : ""),
                median(name + peer) / median(name + own), "");
     };
     const bool small = In == 784;
@@ -205,6 +215,52 @@ void measure(const Shape& s, lit_bench::PythonPeers& python) {
     ratio("Lightning, defaults", "lit static, defaults", small ? "13" : "");
 }
 
+/// Logs two values, and computes next to nothing.
+struct Logging : lit::Module<Logging> {
+    using Layers = lit::nn::Sequential<lit::nn::OwnKernels, lit::nn::Linear<16, 32>, lit::nn::ReLU,
+                                       lit::nn::Linear<32, 4>>;
+    Layers layers = this->register_module("layers", Layers());
+    auto training_step(const lit::Example& batch, std::int64_t batch_idx) {
+        auto step = layers->step<lit::nn::CrossEntropy>(batch.data, batch.target);
+        log<"train_loss">(step.loss, {.prog_bar = true});
+        log<"batch">(static_cast<double>(batch_idx));
+        return step;
+    }
+    auto configure_optimizers() { return lit::AdamW{this->parameters(), {.lr = 1e-3}}; }
+};
+
+void measure_components() {
+    const Shape s{"components", 16, 32, 4, 16, 20'000};
+    const auto data = batches(s);
+    const std::filesystem::path folder = std::filesystem::current_path() / "lit-bench-step";
+    const auto tell = [&](const std::string& what, auto&& net, auto... components) {
+        Clock::time_point begin;
+        double seconds = 0.0;
+        lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
+                             lit::TrainerOptions{.max_epochs = 1, .default_root_dir = folder.string()},
+                             Watch{s.steps, &begin, &seconds}, std::move(components)...};
+        trainer.fit(net, data);
+        std::filesystem::remove_all(folder);
+        report("components: " + what, seconds / static_cast<double>(s.steps - warm_up) * 1e9, "ns a step");
+    };
+    for (int round = 0; round < rounds; ++round) {
+        tell("none", StaticNet<false, lit::nn::OwnKernels, 16, 32, 4>());
+        tell("log of two values", Logging());
+        tell("log, ProgressBar", Logging(), lit::ProgressBar{});
+        tell("log, CSVLogger", Logging(), lit::CSVLogger{});
+        tell("log, TensorBoardLogger", Logging(), lit::TensorBoardLogger{});
+        tell("log, EarlyStopping", Logging(), lit::EarlyStopping<>{{.monitor = "train_loss"}});
+        tell("log, ModelCheckpoint", Logging(), lit::ModelCheckpoint<>{{.every_n_train_steps = 1'000'000}});
+    }
+    const double log = median("components: log of two values");
+    report("components: log of two values adds", log - median("components: none"), "ns a step");
+    for (const char* what :
+         {"ProgressBar", "CSVLogger", "TensorBoardLogger", "EarlyStopping", "ModelCheckpoint"}) {
+        report(std::string("components: ") + what + " adds",
+               median(std::string("components: log, ") + what) - log, "ns a step");
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -218,4 +274,5 @@ int main() {
     lit_bench::PythonPeers python("step_peers.py");
     measure<784, 64, 10>({"small", 784, 64, 10, 32, 1500}, python);
     measure<16, 32, 4>({"tiny", 16, 32, 4, 16, 3000}, python);
+    measure_components();
 }

@@ -19,10 +19,10 @@ std::int64_t allocations = 0;
 
 // glibc's own names for what stands behind malloc; the program's definitions come before the library's.
 extern "C" {
-void* __libc_malloc(std::size_t size);                             // NOLINT
-void* __libc_calloc(std::size_t count, std::size_t size);          // NOLINT
-void* __libc_realloc(void* block, std::size_t size);               // NOLINT
-void* __libc_memalign(std::size_t alignment, std::size_t size);    // NOLINT
+void* __libc_malloc(std::size_t size);                           // NOLINT
+void* __libc_calloc(std::size_t count, std::size_t size);        // NOLINT
+void* __libc_realloc(void* block, std::size_t size);             // NOLINT
+void* __libc_memalign(std::size_t alignment, std::size_t size);  // NOLINT
 
 void* malloc(std::size_t size) {
     ++allocations;
@@ -69,29 +69,36 @@ double per_step(Run&& run) {
 }  // namespace
 
 TEST_SUITE("zero_cost/allocations") {
-    TEST_CASE("a step of the trainer allocates as often as the loop written by hand, with 32 idle callbacks too") {
+    TEST_CASE(
+        "a step of the trainer allocates as often as the loop written by hand, with 32 idle callbacks too") {
         at::set_num_threads(1);
         torch::manual_seed(0);
         const double by_hand = per_step([](const auto& data) { zero_cost::by_hand<Meter>(data); });
-        const double by_trainer = per_step(
-            [](const auto& data) { zero_cost::by_trainer_with_idle<Meter>(data, std::make_integer_sequence<int, 0>{}); });
-        const double with_idle = per_step(
-            [](const auto& data) { zero_cost::by_trainer_with_idle<Meter>(data, std::make_integer_sequence<int, 32>{}); });
+        const double by_trainer = per_step([](const auto& data) {
+            zero_cost::by_trainer_with_idle<Meter>(data, std::make_integer_sequence<int, 0>{});
+        });
+        const double with_idle = per_step([](const auto& data) {
+            zero_cost::by_trainer_with_idle<Meter>(data, std::make_integer_sequence<int, 32>{});
+        });
         MESSAGE("allocations per step: " << by_hand << " by hand, " << by_trainer << " by the trainer");
         CHECK(by_hand > 1.0);
         CHECK(by_trainer == by_hand);
         CHECK(with_idle == by_hand);
     }
 
-    TEST_CASE("a step of a static network allocates nothing but what ATen's kernels do inside, one with its own kernels nothing") {
+    TEST_CASE(
+        "a step of a static network allocates nothing but what ATen's kernels do inside, one with its own "
+        "kernels nothing") {
         at::set_num_threads(1);
         torch::manual_seed(0);
         const double by_hand = per_step([](const auto& data) { zero_cost::by_hand<Meter>(data); });
-        const double by_static = per_step([](const auto& data) { zero_cost::by_trainer<Meter, zero_cost::StaticNet<Meter>>(data); });
-        const double by_own = per_step(
-            [](const auto& data) { zero_cost::by_trainer<Meter, zero_cost::StaticNet<Meter, lit::nn::OwnKernels>>(data); });
-        MESSAGE("allocations per step: " << by_hand << " by hand with autograd, " << by_static << " of a static network, " << by_own
-                                         << " with its own kernels");
+        const double by_static = per_step(
+            [](const auto& data) { zero_cost::by_trainer<Meter, zero_cost::StaticNet<Meter>>(data); });
+        const double by_own = per_step([](const auto& data) {
+            zero_cost::by_trainer<Meter, zero_cost::StaticNet<Meter, lit::nn::OwnKernels>>(data);
+        });
+        MESSAGE("allocations per step: " << by_hand << " by hand with autograd, " << by_static
+                                         << " of a static network, " << by_own << " with its own kernels");
         CHECK(by_static * 5 <= by_hand);
         CHECK(by_own == 0.0);
     }

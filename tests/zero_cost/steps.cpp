@@ -41,7 +41,8 @@ bool with_component(std::string_view kind, const std::vector<lit::Example>& data
     } else if (kind == "early_stopping") {
         zero_cost::by_trainer<Meter, Logging>(data, lit::EarlyStopping<>{{.monitor = "train_loss"}});
     } else if (kind == "checkpoint") {
-        zero_cost::by_trainer<Meter, Logging>(data, lit::ModelCheckpoint<>{{.every_n_train_steps = 1'000'000}});
+        zero_cost::by_trainer<Meter, Logging>(data,
+                                              lit::ModelCheckpoint<>{{.every_n_train_steps = 1'000'000}});
     } else {
         return false;
     }
@@ -52,7 +53,8 @@ bool with_component(std::string_view kind, const std::vector<lit::Example>& data
 
 int main(int argc, char** argv) {
     if (argc != 3 || std::atoll(argv[2]) <= zero_cost::warm_up) {
-        std::fprintf(stderr, "usage: steps KIND COUNT   (COUNT > %lld)\n", static_cast<long long>(zero_cost::warm_up));
+        std::fprintf(stderr, "usage: steps KIND COUNT   (COUNT > %lld)\n",
+                     static_cast<long long>(zero_cost::warm_up));
         return 2;
     }
     at::set_num_threads(1);
@@ -74,8 +76,11 @@ int main(int argc, char** argv) {
     } else if (kind == "own_kernels") {
         zero_cost::by_trainer<Meter, zero_cost::StaticNet<Meter, lit::nn::OwnKernels>>(data);
     } else if (!with_component(kind, data)) {
-        std::fprintf(stderr, "steps: found the kind %s, known are hand, trainer, idle_1, idle_8, idle_32, static_network, own_kernels, log, progress_bar, csv, "
-                             "tensorboard, early_stopping, checkpoint\n", argv[1]);
+        std::fprintf(stderr,
+                     "steps: found the kind %s, known are hand, trainer, idle_1, idle_8, idle_32, "
+                     "static_network, own_kernels, log, progress_bar, csv, "
+                     "tensorboard, early_stopping, checkpoint\n",
+                     argv[1]);
         return 2;
     }
 }

@@ -41,7 +41,8 @@ std::vector<float> drawn(std::int64_t count) {
 /// How far two results lie apart, as a part of the largest number.
 double off(const at::Tensor& found, const at::Tensor& expected) {
     const double largest = expected.abs().max().item<double>();
-    return (found.to(at::kDouble) - expected.to(at::kDouble)).abs().max().item<double>() / (largest > 0.0 ? largest : 1.0);
+    return (found.to(at::kDouble) - expected.to(at::kDouble)).abs().max().item<double>() /
+           (largest > 0.0 ? largest : 1.0);
 }
 at::Tensor tensor(const std::vector<float>& values) { return at::tensor(values); }
 
@@ -53,7 +54,10 @@ void product_is_right() {
             CAPTURE(rows);
             CAPTURE(depth);
             const auto a = drawn(rows * depth), b = drawn(depth * Columns), bias = drawn(Columns);
-            const at::Tensor reference = tensor(a).to(at::kDouble).view({rows, depth}).mm(tensor(b).to(at::kDouble).view({depth, Columns}));
+            const at::Tensor reference = tensor(a)
+                                             .to(at::kDouble)
+                                             .view({rows, depth})
+                                             .mm(tensor(b).to(at::kDouble).view({depth, Columns}));
             std::vector<float> c(static_cast<std::size_t>(rows * Columns) + 8, 7.0F);
             const auto result = [&] { return tensor(c).slice(0, 0, rows * Columns).view({rows, Columns}); };
             kernels::product<Columns>(rows, depth, {a.data(), depth, 1}, b.data(), bias.data(), c.data());
@@ -62,7 +66,9 @@ void product_is_right() {
             CHECK(off(result(), reference) < 1e-6);
             // The other way round in memory, as for the gradient of a weight.
             const at::Tensor turned = tensor(a).view({rows, depth}).t().contiguous();
-            kernels::product<Columns>(rows, depth, {static_cast<const float*>(turned.const_data_ptr()), 1, rows}, b.data(), nullptr, c.data());
+            kernels::product<Columns>(rows, depth,
+                                      {static_cast<const float*>(turned.const_data_ptr()), 1, rows}, b.data(),
+                                      nullptr, c.data());
             CHECK(off(result(), reference) < 1e-6);
             CHECK(c[static_cast<std::size_t>(rows * Columns)] == 7.0F);  // nothing beyond the end
         }
@@ -75,8 +81,11 @@ void dots_are_right() {
         CAPTURE(Columns);
         CAPTURE(rows);
         const auto a = drawn(rows * Depth), w = drawn(Columns * Depth), bias = drawn(Columns);
-        const at::Tensor reference =
-            tensor(a).to(at::kDouble).view({rows, Depth}).mm(tensor(w).to(at::kDouble).view({Columns, Depth}).t()) + tensor(bias);
+        const at::Tensor reference = tensor(a)
+                                         .to(at::kDouble)
+                                         .view({rows, Depth})
+                                         .mm(tensor(w).to(at::kDouble).view({Columns, Depth}).t()) +
+                                     tensor(bias);
         std::vector<float> c(static_cast<std::size_t>(rows * Columns) + 4, 7.0F);
         const auto result = [&] { return tensor(c).slice(0, 0, rows * Columns).view({rows, Columns}); };
         kernels::dots<Depth, Columns>(rows, a.data(), w.data(), bias.data(), c.data());
@@ -101,7 +110,8 @@ void softmax_is_right(double scale) {
     };
     kernels::softmax<Classes>(rows, static_cast<const float*>(y.const_data_ptr()), p.data(), log_sum.data());
     check();
-    kernels::plain::softmax<Classes>(rows, static_cast<const float*>(y.const_data_ptr()), p.data(), log_sum.data());
+    kernels::plain::softmax<Classes>(rows, static_cast<const float*>(y.const_data_ptr()), p.data(),
+                                     log_sum.data());
     check();
 }
 
@@ -135,8 +145,8 @@ struct Pair {
 };
 
 struct Tiny : lit::Module<Tiny> {
-    nn::Sequential<nn::OwnKernels, nn::Linear<4, 16>, nn::ReLU, nn::Linear<16, 3>> net =
-        register_module("net", nn::Sequential<nn::OwnKernels, nn::Linear<4, 16>, nn::ReLU, nn::Linear<16, 3>>());
+    nn::Sequential<nn::OwnKernels, nn::Linear<4, 16>, nn::ReLU, nn::Linear<16, 3>> net = register_module(
+        "net", nn::Sequential<nn::OwnKernels, nn::Linear<4, 16>, nn::ReLU, nn::Linear<16, 3>>());
     std::vector<at::Tensor> losses;
     auto training_step(const lit::Example& batch) {
         auto step = net->step<nn::CrossEntropy>(batch.data, batch.target);
@@ -197,8 +207,8 @@ TEST_SUITE("module/nn/own_kernels") {
         torch::manual_seed(3);
         Pair<nn::Linear<7, 5>, nn::ReLU, nn::Linear<5, 3>> small;
         Pair<nn::Linear<100, 33>, nn::ReLU, nn::Linear<33, 10>> larger;
-        Pair<nn::Shape<2, 3>, nn::Flatten, nn::Tanh, nn::Linear<6, 5, false>, nn::Tanh, nn::ReLU, nn::Sigmoid, nn::Linear<5, 4>,
-             nn::Sigmoid>
+        Pair<nn::Shape<2, 3>, nn::Flatten, nn::Tanh, nn::Linear<6, 5, false>, nn::Tanh, nn::ReLU, nn::Sigmoid,
+             nn::Linear<5, 4>, nn::Sigmoid>
             deep;
         for (const std::int64_t batch : {8, 8, 3, 1, 17, 8}) {
             CAPTURE(batch);
@@ -236,7 +246,8 @@ TEST_SUITE("module/nn/own_kernels") {
         same(x, at::zeros({4}, at::kLong));
         nets.aten->to(at::kFloat);
         nets.own->to(at::kFloat);
-        same(x.to(at::kFloat), at::tensor({0, 9, 1, 9, 2, 9, 0, 9}, at::kLong).slice(0, 0, 8, 2));  // every other one
+        same(x.to(at::kFloat),
+             at::tensor({0, 9, 1, 9, 2, 9, 0, 9}, at::kLong).slice(0, 0, 8, 2));  // every other one
         CHECK(nets.own->forward(x.to(at::kFloat)).requires_grad());
     }
 
@@ -251,20 +262,24 @@ TEST_SUITE("module/nn/own_kernels") {
 
     TEST_CASE("a target that is no class is refused with its place") {
         nn::Sequential<nn::OwnKernels, nn::Linear<4, 3>> net;
-        CHECK_THROWS_WITH_AS(static_cast<void>(net->step<nn::CrossEntropy>(at::randn({2, 4}), at::tensor({0, 3}, at::kLong))),
-                             doctest::Contains("found the target 3 at sample 1 of the batch; expected a class from 0 to 2"), lit::Error);
+        CHECK_THROWS_WITH_AS(
+            static_cast<void>(net->step<nn::CrossEntropy>(at::randn({2, 4}), at::tensor({0, 3}, at::kLong))),
+            doctest::Contains("found the target 3 at sample 1 of the batch; expected a class from 0 to 2"),
+            lit::Error);
     }
 
     TEST_CASE("a trainer trains it, and each loss stays what it was") {
         torch::manual_seed(6);
-        const at::Tensor centers = at::tensor({3.0F, 0.0F, 0.0F, 0.0F, 0.0F, 3.0F, 0.0F, 0.0F, 0.0F, 0.0F, 3.0F, 0.0F}).view({3, 4});
+        const at::Tensor centers =
+            at::tensor({3.0F, 0.0F, 0.0F, 0.0F, 0.0F, 3.0F, 0.0F, 0.0F, 0.0F, 0.0F, 3.0F, 0.0F}).view({3, 4});
         std::vector<lit::Example> data;
         for (int i = 0; i < 40; ++i) {
             const at::Tensor target = at::randint(3, {8}, at::kLong);
             data.push_back({centers.index_select(0, target) + at::randn({8, 4}), target});
         }
         Tiny module;
-        lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 5}};
+        lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
+                             lit::TrainerOptions{.max_epochs = 5}};
         trainer.fit(module, data);
         REQUIRE(module.losses.size() == 200);
         CHECK(module.losses.front().item<float>() > 0.8F);

@@ -52,8 +52,11 @@ struct Elementwise {
         static at::Tensor& gradient_of_input(const at::Tensor& /*x*/, at::Tensor& dy) { return dy; }
 
         static constexpr bool in_place = true;
-        static void own(const float* x, float* y, std::int64_t batch) { Rule::own(batch * Input::numel, x, y); }
-        static void own_back(const float* /*x*/, const float* y, float* dy, float* /*dx*/, std::int64_t batch) {
+        static void own(const float* x, float* y, std::int64_t batch) {
+            Rule::own(batch * Input::numel, x, y);
+        }
+        static void own_back(const float* /*x*/, const float* y, float* dy, float* /*dx*/,
+                             std::int64_t batch) {
             Rule::own_back(batch * Input::numel, y, dy);
         }
 

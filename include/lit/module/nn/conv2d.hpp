@@ -29,7 +29,8 @@ struct Convolved {
 template <std::int64_t In, std::int64_t Height, std::int64_t Width, std::int64_t Out, std::int64_t Kernel,
           std::int64_t Stride, std::int64_t Padding>
 struct Convolved<Shape<In, Height, Width>, In, Out, Kernel, Stride, Padding> {
-    using type = pictures_t<Out, windows(Height, Kernel, Stride, Padding), windows(Width, Kernel, Stride, Padding)>;
+    using type =
+        pictures_t<Out, windows(Height, Kernel, Stride, Padding), windows(Width, Kernel, Stride, Padding)>;
 };
 
 }  // namespace detail

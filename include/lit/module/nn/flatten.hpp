@@ -39,7 +39,8 @@ struct Flatten {
         static constexpr bool in_place = true;
         static constexpr bool looks = true;
         static void own(const float* /*x*/, float* /*y*/, std::int64_t /*batch*/) {}
-        static void own_back(const float* /*x*/, const float* /*y*/, float* /*dy*/, float* /*dx*/, std::int64_t /*batch*/) {}
+        static void own_back(const float* /*x*/, const float* /*y*/, float* /*dy*/, float* /*dx*/,
+                             std::int64_t /*batch*/) {}
 
      private:
         at::Tensor y_, dx_;

@@ -52,7 +52,8 @@ struct OwnKernels {};
 namespace detail {
 
 /// At how many places a window stands along a side; 0 where it is larger than that.
-constexpr std::int64_t windows(std::int64_t side, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
+constexpr std::int64_t windows(std::int64_t side, std::int64_t kernel, std::int64_t stride,
+                               std::int64_t padding) {
     return side + 2 * padding >= kernel ? (side + 2 * padding - kernel) / stride + 1 : 0;
 }
 /// The shape of `Channels` pictures of these sides; void for none.
@@ -80,7 +81,8 @@ class Buffer {
 class Transposed {
  public:
     const at::Tensor& of(const at::Tensor& matrix) {
-        if (!view_.defined() || view_.const_data_ptr() != matrix.const_data_ptr() || view_.size(1) != matrix.size(0)) {
+        if (!view_.defined() || view_.const_data_ptr() != matrix.const_data_ptr() ||
+            view_.size(1) != matrix.size(0)) {
             view_ = matrix.t();
         }
         return view_;
@@ -94,8 +96,8 @@ class Transposed {
 class Given {
  public:
     at::Tensor& like(const at::Tensor& kind) {
-        if (!tensor_.defined() || tensor_.use_count() > 1 || tensor_.storage().use_count() > 1 || tensor_.device() != kind.device() ||
-            tensor_.scalar_type() != kind.scalar_type()) {
+        if (!tensor_.defined() || tensor_.use_count() > 1 || tensor_.storage().use_count() > 1 ||
+            tensor_.device() != kind.device() || tensor_.scalar_type() != kind.scalar_type()) {
             tensor_ = at::empty({}, kind.options());
         }
         return tensor_;

@@ -73,7 +73,7 @@ struct Linear {
         /// Where the gradient of the input may be written; another than that of the output, which is still being read.
         at::Tensor& gradient_of_input(const at::Tensor& x, at::Tensor& /*dy*/) { return dx_.like(x); }
 
-            static constexpr bool in_place = false;
+        static constexpr bool in_place = false;
         void own(const float* x, float* y, std::int64_t batch) {
             const float* weight = of_weight();
             const float* bias = Bias ? static_cast<const float*>(bias_.const_data_ptr()) : nullptr;
@@ -99,7 +99,8 @@ struct Linear {
                 if (bias_.requires_grad()) {
                     of_bias_.write(bias_, [&](at::Tensor& grad) {
                         constexpr float one = 1.0F;
-                        detail::product<Out>(1, batch, {&one, 0, 0}, dy, nullptr, grad.mutable_data_ptr<float>());
+                        detail::product<Out>(1, batch, {&one, 0, 0}, dy, nullptr,
+                                             grad.mutable_data_ptr<float>());
                     });
                 }
             }

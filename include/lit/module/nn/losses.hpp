@@ -68,8 +68,8 @@ struct CrossEntropy {
 
         /// Whether own() can read this target.
         static bool owns(const at::Tensor& y, const at::Tensor& target) {
-            return target.dim() == 1 && target.size(0) == y.size(0) && target.scalar_type() == at::kLong && target.device().is_cpu() &&
-                   target.is_contiguous();
+            return target.dim() == 1 && target.size(0) == y.size(0) && target.scalar_type() == at::kLong &&
+                   target.device().is_cpu() && target.is_contiguous();
         }
         template <std::int64_t Classes>
         at::Tensor own(const at::Tensor& y, const at::Tensor& target) {
@@ -86,8 +86,10 @@ struct CrossEntropy {
                     continue;
                 }
                 if (wanted[m] < 0 || wanted[m] >= Classes) {
-                    throw Error("lit::nn::CrossEntropy: found the target " + std::to_string(wanted[m]) + " at sample " + std::to_string(m) +
-                                " of the batch; expected a class from 0 to " + std::to_string(Classes - 1) + ", or -100 to pass over it.");
+                    throw Error("lit::nn::CrossEntropy: found the target " + std::to_string(wanted[m]) +
+                                " at sample " + std::to_string(m) +
+                                " of the batch; expected a class from 0 to " + std::to_string(Classes - 1) +
+                                ", or -100 to pass over it.");
                 }
                 sum += log_sum_[static_cast<std::size_t>(m)] - scores[m * Classes + wanted[m]];
                 ++counted_;
@@ -138,7 +140,8 @@ struct MSELoss {
         }
 
         static bool owns(const at::Tensor& y, const at::Tensor& target) {
-            return target.sizes() == y.sizes() && target.scalar_type() == at::kFloat && target.device().is_cpu() && target.is_contiguous();
+            return target.sizes() == y.sizes() && target.scalar_type() == at::kFloat &&
+                   target.device().is_cpu() && target.is_contiguous();
         }
         template <std::int64_t Numel>
         at::Tensor own(const at::Tensor& y, const at::Tensor& target) {

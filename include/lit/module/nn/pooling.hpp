@@ -28,7 +28,8 @@ struct Pooled {
 template <std::int64_t Channels, std::int64_t Height, std::int64_t Width, std::int64_t Kernel,
           std::int64_t Stride, std::int64_t Padding>
 struct Pooled<Shape<Channels, Height, Width>, Kernel, Stride, Padding> {
-    using type = pictures_t<Channels, windows(Height, Kernel, Stride, Padding), windows(Width, Kernel, Stride, Padding)>;
+    using type = pictures_t<Channels, windows(Height, Kernel, Stride, Padding),
+                            windows(Width, Kernel, Stride, Padding)>;
 };
 
 /// The settings of a window in ATen's form, and the buffers of what it gives.

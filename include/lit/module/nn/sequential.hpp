@@ -100,7 +100,8 @@ class SequentialImpl : public torch::nn::Module {
                 if (head.owns(y, target)) {
                     own_step_ = true;
                     between_[layer_count] = y;
-                    own_.run(layers_, static_cast<const float*>(between_[0].const_data_ptr()), y.template mutable_data_ptr<float>(), x.size(0));
+                    own_.run(layers_, static_cast<const float*>(between_[0].const_data_ptr()),
+                             y.template mutable_data_ptr<float>(), x.size(0));
                     target_ = target;
                     return {*this, head.template own<out::numel>(y, target)};
                 }
@@ -120,8 +121,7 @@ class SequentialImpl : public torch::nn::Module {
         if (!target_.defined()) {
             throw ConfigError(
                 "lit::nn::Sequential: the gradients of this step were computed already. Compute step() again "
-                "before "
-                "another backward().");
+                "before another backward().");
         }
         const at::NoGradGuard no_graph;
         const at::AutoDispatchBelowADInplaceOrView straight;
@@ -157,10 +157,11 @@ class SequentialImpl : public torch::nn::Module {
         return (detail::HasOwnKernels<state_t<I>> && ...);
     }
     static_assert(!own_kernels || all_have_own(std::make_index_sequence<layer_count>{}),
-                  "lit: a layer of this lit::nn::Sequential has no kernels of its own. Leave lit::nn::OwnKernels out, or use Linear, "
-                  "ReLU, Tanh, Sigmoid and Flatten.");
+                  "lit: a layer of this lit::nn::Sequential has no kernels of its own. Leave "
+                  "lit::nn::OwnKernels out, or use Linear, ReLU, Tanh, Sigmoid and Flatten.");
     template <std::size_t... I>
-    static auto own_pass(std::index_sequence<I...>) -> detail::OwnPass<States, std::tuple_element_t<I, shapes>::numel...>;
+    static auto own_pass(std::index_sequence<I...>)
+        -> detail::OwnPass<States, std::tuple_element_t<I, shapes>::numel...>;
     struct None {};
     struct MakeOwnPass {
         using type = decltype(own_pass(std::make_index_sequence<layer_count + 1>{}));
@@ -233,8 +234,7 @@ class SequentialImpl : public torch::nn::Module {
         if (at::autocast::is_autocast_enabled(x.device().type())) {
             throw ConfigError(
                 "lit::nn::Sequential: step() computes in the parameters' type, and autocast is on "
-                "(Bf16Mixed). Train "
-                "with Fp32, or with forward() and a loss of LibTorch's.");
+                "(Bf16Mixed). Train with Fp32, or with forward() and a loss of LibTorch's.");
         }
     }
     [[noreturn]] void refuse(const at::Tensor& x) const {
@@ -253,10 +253,10 @@ class SequentialImpl : public torch::nn::Module {
     std::tuple<CrossEntropy::State, MSELoss::State> heads_;
     std::array<at::Tensor, layer_count + 1> between_;  ///< the batch, and what each layer gave
     [[no_unique_address]] Own own_;
-    detail::Buffer output_;             ///< of own_
-    bool own_step_ = false;     ///< whether the last step was taken by own_
-    at::Tensor target_;                                ///< until the gradients were computed
-    at::Tensor kind_;                                  ///< a parameter: its type and device are the batch's
+    detail::Buffer output_;  ///< of own_
+    bool own_step_ = false;  ///< whether the last step was taken by own_
+    at::Tensor target_;      ///< until the gradients were computed
+    at::Tensor kind_;        ///< a parameter: its type and device are the batch's
 };
 
 namespace detail {
@@ -266,16 +266,17 @@ struct SequentialWith {
     static_assert(
         requires { typename First::input; },
         "lit: the shape of the batch is not known to the first layer of this lit::nn::Sequential. Write it "
-        "before: "
-        "lit::nn::Sequential<lit::nn::Shape<1, 28, 28>, lit::nn::Flatten, ...>.");
+        "before: lit::nn::Sequential<lit::nn::Shape<1, 28, 28>, lit::nn::Flatten, ...>.");
     static_assert(layers_fit<typename First::input, First, Rest...>(),
-                  "lit: a layer of this lit::nn::Sequential does not take what the one before it gives. Make their sizes meet.");
+                  "lit: a layer of this lit::nn::Sequential does not take what the one before it gives. Make "
+                  "their sizes meet.");
     using type = SequentialImpl<Kernels, typename First::input, First, Rest...>;
 };
 template <class Kernels, std::int64_t... Sizes, class... Layers>
 struct SequentialWith<Kernels, Shape<Sizes...>, Layers...> {
     static_assert(layers_fit<Shape<Sizes...>, Layers...>(),
-                  "lit: a layer of this lit::nn::Sequential does not take what the one before it gives. Make their sizes meet.");
+                  "lit: a layer of this lit::nn::Sequential does not take what the one before it gives. Make "
+                  "their sizes meet.");
     using type = SequentialImpl<Kernels, Shape<Sizes...>, Layers...>;
 };
 template <class... Layers>

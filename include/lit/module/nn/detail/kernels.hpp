@@ -101,8 +101,8 @@ inline bool available() {
 /// As many lanes as the last vector of a row has.
 template <std::int64_t Lanes>
 [[gnu::target("avx2,fma")]] inline __m256i first_lanes() {
-    return _mm256_setr_epi32(Lanes > 0 ? -1 : 0, Lanes > 1 ? -1 : 0, Lanes > 2 ? -1 : 0, Lanes > 3 ? -1 : 0, Lanes > 4 ? -1 : 0,
-                             Lanes > 5 ? -1 : 0, Lanes > 6 ? -1 : 0, 0);
+    return _mm256_setr_epi32(Lanes > 0 ? -1 : 0, Lanes > 1 ? -1 : 0, Lanes > 2 ? -1 : 0, Lanes > 3 ? -1 : 0,
+                             Lanes > 4 ? -1 : 0, Lanes > 5 ? -1 : 0, Lanes > 6 ? -1 : 0, 0);
 }
 template <bool Whole, std::int64_t Rest>
 [[gnu::target("avx2,fma")]] inline __m256 load(const float* from) {
@@ -123,7 +123,8 @@ template <bool Whole, std::int64_t Rest>
 
 /// `Rows` rows and `Width` of at most 16 columns of plain::product, whose sums stay in registers.
 template <int Rows, std::int64_t Width, std::int64_t Columns>
-[[gnu::target("avx2,fma")]] inline void tile(std::int64_t depth, Factor a, const float* b, const float* bias, float* c) {
+[[gnu::target("avx2,fma")]] inline void tile(std::int64_t depth, Factor a, const float* b, const float* bias,
+                                             float* c) {
     constexpr std::int64_t rest = Width % 8;
     constexpr int vectors = static_cast<int>(Width / 8) + (rest != 0 ? 1 : 0);
     constexpr bool last_whole = rest == 0;
@@ -169,7 +170,8 @@ template <int Rows, std::int64_t Width, std::int64_t Columns>
     }
 }
 template <int Rows, std::int64_t Columns>
-[[gnu::target("avx2,fma")]] inline void tiles(std::int64_t depth, Factor a, const float* b, const float* bias, float* c) {
+[[gnu::target("avx2,fma")]] inline void tiles(std::int64_t depth, Factor a, const float* b, const float* bias,
+                                              float* c) {
     constexpr std::int64_t width = 16;
     constexpr std::int64_t rest = Columns % width;
     for (std::int64_t n = 0; n < Columns - rest; n += width) {
@@ -181,7 +183,8 @@ template <int Rows, std::int64_t Columns>
     }
 }
 template <std::int64_t Columns>
-[[gnu::target("avx2,fma")]] void product(std::int64_t rows, std::int64_t depth, Factor a, const float* b, const float* bias, float* c) {
+[[gnu::target("avx2,fma")]] void product(std::int64_t rows, std::int64_t depth, Factor a, const float* b,
+                                         const float* bias, float* c) {
     std::int64_t m = 0;
     const auto from = [&] { return Factor{a.data + m * a.row, a.row, a.step}; };
     for (; m + 6 <= rows; m += 6) {
@@ -247,7 +250,8 @@ template <int Rows, std::int64_t Depth>
     }
 }
 template <int Rows, std::int64_t Depth, std::int64_t Columns>
-[[gnu::target("avx2,fma")]] inline void dot_rows(const float* a, const float* w, const float* bias, float* c) {
+[[gnu::target("avx2,fma")]] inline void dot_rows(const float* a, const float* w, const float* bias,
+                                                 float* c) {
     constexpr std::int64_t rest = Columns % 4;
     float out[Rows][4];
     for (std::int64_t n = 0; n < Columns; n += 4) {
@@ -263,7 +267,8 @@ template <int Rows, std::int64_t Depth, std::int64_t Columns>
 }
 /// Columns of four or more.
 template <std::int64_t Depth, std::int64_t Columns>
-[[gnu::target("avx2,fma")]] void dots(std::int64_t rows, const float* a, const float* w, const float* bias, float* c) {
+[[gnu::target("avx2,fma")]] void dots(std::int64_t rows, const float* a, const float* w, const float* bias,
+                                      float* c) {
     std::int64_t m = 0;
     for (; m + 3 <= rows; m += 3) {
         dot_rows<3, Depth, Columns>(a + m * Depth, w, bias, c + m * Columns);
@@ -305,7 +310,8 @@ template <std::int64_t Depth, std::int64_t Columns>
     p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.6666665459e-1F));
     p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(5.0000001201e-1F));
     p = _mm256_fmadd_ps(p, _mm256_mul_ps(r, r), _mm256_add_ps(r, _mm256_set1_ps(1.0F)));
-    const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+    const __m256i exponent =
+        _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
     return _mm256_and_ps(counts, _mm256_mul_ps(p, _mm256_castsi256_ps(exponent)));
 }
 template <std::int64_t Classes>
@@ -323,7 +329,8 @@ template <std::int64_t Classes>
         }
         __m256 all = _mm256_setzero_ps();
         for (int v = 0; v < vectors; ++v) {
-            const __m256 e = exp_of_negative(_mm256_sub_ps(_mm256_load_ps(in + 8 * v), _mm256_set1_ps(largest)));
+            const __m256 e =
+                exp_of_negative(_mm256_sub_ps(_mm256_load_ps(in + 8 * v), _mm256_set1_ps(largest)));
             _mm256_store_ps(in + 8 * v, e);
             all = _mm256_add_ps(all, e);
         }

@@ -68,7 +68,8 @@ class OwnPass {
     static constexpr std::int64_t widest = std::max({Numels...});
 
  public:
-    static_assert(written_by<count>() != count, "lit: a static network has to have a layer that computes something.");
+    static_assert(written_by<count>() != count,
+                  "lit: a static network has to have a layer that computes something.");
 
     /// `y` is where the output goes.
     void run(States& states, const float* x, float* y, std::int64_t batch) {
@@ -85,15 +86,15 @@ class OwnPass {
         y_ = y;
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             (std::get<I>(states)->own(before<I>(), into<I>(), batch), ...);
-        }(std::make_index_sequence<count>{});
+        }
+        (std::make_index_sequence<count>{});
     }
     /// Where the gradient of the output is to be written before `back`.
     [[nodiscard]] float* by_output() { return gradients_[0].data(); }
     void back(States& states, std::int64_t batch) {
         at_ = 0;
-        [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (back_layer<count - 1 - I>(states, batch), ...);
-        }(std::make_index_sequence<count>{});
+        [&]<std::size_t... I>(std::index_sequence<I...>) { (back_layer<count - 1 - I>(states, batch), ...); }
+        (std::make_index_sequence<count>{});
     }
 
  private:
