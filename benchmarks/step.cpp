@@ -252,13 +252,6 @@ void measure_components() {
         tell("log, EarlyStopping", Logging(), lit::EarlyStopping<>{{.monitor = "train_loss"}});
         tell("log, ModelCheckpoint", Logging(), lit::ModelCheckpoint<>{{.every_n_train_steps = 1'000'000}});
     }
-    const double log = median("components: log of two values");
-    report("components: log of two values adds", log - median("components: none"), "ns a step");
-    for (const char* what :
-         {"ProgressBar", "CSVLogger", "TensorBoardLogger", "EarlyStopping", "ModelCheckpoint"}) {
-        report(std::string("components: ") + what + " adds",
-               median(std::string("components: log, ") + what) - log, "ns a step");
-    }
 }
 
 }  // namespace

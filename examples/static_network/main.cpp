@@ -9,6 +9,7 @@ namespace nn = lit::nn;
 
 struct Digits : lit::Module<Digits> {
     using Logs = lit::Logs<"train_loss", "val_loss">;
+    // [readme]
     using Net = nn::Sequential<nn::Shape<28, 28>, nn::Flatten, nn::Linear<784, 128>, nn::ReLU, nn::Linear<128, 10>>;
     Net net = register_module("net", Net());
 
@@ -17,6 +18,7 @@ struct Digits : lit::Module<Digits> {
         log<"train_loss">(step.loss, {.prog_bar = true});
         return step;
     }
+    // [readme]
     void validation_step(const lit::Example& batch) {
         log<"val_loss">(F::cross_entropy(net->forward(batch.data), batch.target), {.prog_bar = true});
     }
