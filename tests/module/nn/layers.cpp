@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each layer of a static network beside LibTorch's and autograd, which is the reference: bit for bit.
+#include <lit/callbacks/detail/batch_norms.hpp>
+#include <lit/callbacks/detail/module_parts.hpp>
 #include <lit/module/nn/activations.hpp>
 #include <lit/module/nn/batch_norm.hpp>
 #include <lit/module/nn/conv2d.hpp>
@@ -298,6 +300,31 @@ TEST_SUITE("module/nn/layers") {
         beside.everything();
         CHECK_FALSE(torch::equal(beside.mine->buffers()[0], first));
         CHECK(beside.mine->named_buffers()["2.num_batches_tracked"].item<std::int64_t>() > 7);
+    }
+
+    TEST_CASE("callbacks find its batch norms, which follow what they change") {
+        using Net = nn::Sequential<nn::Linear<6, 5>, nn::BatchNorm1d<5>, nn::Tanh, nn::Linear<5, 4>>;
+        Beside<Net> beside({6}, 4, [] {
+            return torch::nn::Sequential(torch::nn::Linear(6, 5), torch::nn::BatchNorm1d(5),
+                                         torch::nn::Tanh(), torch::nn::Linear(5, 4));
+        });
+        beside.batch(8);
+        lit::detail::BatchNormStatistics mine, theirs;  // plain means, as for averaged weights
+        mine.reset(*beside.mine);
+        theirs.reset(*beside.theirs);
+        CHECK(beside.mine->named_buffers()["1.running_mean"].abs().max().item<double>() == 0.0);
+        beside.batch(8);
+        beside.batch(3);
+        CHECK(beside.mine->named_buffers()["1.num_batches_tracked"].item<std::int64_t>() == 2);
+        mine.restore_momenta();
+        theirs.restore_momenta();
+        const at::Tensor held = beside.mine->named_buffers()["1.running_mean"].clone();
+        for (const bool hold : {true, false}) {  // as for a frozen backbone
+            lit::detail::hold_running_stats(*beside.mine->children()[1], hold);
+            lit::detail::hold_running_stats(*beside.theirs->children()[1], hold);
+            beside.batch(8);
+            CHECK(torch::equal(beside.mine->named_buffers()["1.running_mean"], held) == hold);
+        }
     }
 
     TEST_CASE("a batch norm of sequences is LibTorch's") {

@@ -4,121 +4,93 @@
 #include <lit/core/error.hpp>
 #include <lit/module/nn/layer.hpp>
 
-#include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/batch_norm.h>
 #include <ATen/ops/native_batch_norm.h>
 #include <ATen/ops/native_batch_norm_backward.h>
-#include <torch/nn/module.h>
 #include <torch/nn/modules/batchnorm.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <sstream>
-#include <tuple>
+#include <type_traits>
 #include <utility>
 
 namespace lit::nn {
 
 namespace detail {
 
-/// Both batch norms: they differ in the shapes that they take. `Made` is LibTorch's layer.
+/// Both batch norms: they differ in the shapes that they take. `Made` is LibTorch's layer, whose settings and statistics are looked
+/// at in each step, since callbacks change them.
 template <class Made, std::int64_t Channels>
 class BatchNormState {
  public:
     static constexpr bool gives_away = true;
 
-    explicit BatchNormState(torch::nn::Module& owner) : owner_(&owner) {
-        const Made made(Channels);  // with its defaults
-        momentum_ = made->options.momentum().value();
-        eps_ = made->options.eps();
-        weight_ = owner.register_parameter("weight", made->weight.detach());
-        bias_ = owner.register_parameter("bias", made->bias.detach());
-        running_mean_ = owner.register_buffer("running_mean", made->running_mean);
-        running_var_ = owner.register_buffer("running_var", made->running_var);
-        num_batches_tracked_ = owner.register_buffer("num_batches_tracked", made->num_batches_tracked);
-    }
+    explicit BatchNormState(Made made) : made_(std::move(made)), parameters_(made_->weight, made_->bias) {}
     [[nodiscard]] at::Tensor forward(const at::Tensor& x) {
-        const bool training = counts(x);
-        return at::batch_norm(x, weight_, bias_, running_mean_, running_var_, training, momentum_, eps_,
-                              at::globalContext().userEnabledCuDNN());
+        check(x);
+        return made_->forward(x);
     }
 
     at::Tensor& run(const at::Tensor& x) {
-        trained_ = counts(x);
+        check(x);
+        trained_ = made_->is_training();
         at::Tensor& y = y_.like(x);
-        at::native_batch_norm_out(y, mean_.like(running_mean_), inverse_std_.like(running_var_), x, weight_,
-                                  bias_, running_mean_, running_var_, trained_, momentum_, eps_);
+        at::native_batch_norm_out(y, mean_.like(made_->running_mean), inverse_std_.like(made_->running_var),
+                                  x, parameters_.weight, parameters_.bias, made_->running_mean,
+                                  made_->running_var, trained_, momentum(), made_->options.eps());
         return y;
     }
     void back(const at::Tensor& x, const at::Tensor& /*y*/, at::Tensor& dy, at::Tensor* dx) {
-        const std::array<bool, 3> asked{dx != nullptr, weight_.requires_grad(), bias_.requires_grad()};
-        if (asked == std::array<bool, 3>{}) {
-            return;
-        }
         // The variant with `out` computes into tensors of its own, and copies.
-        auto by = at::native_batch_norm_backward(dy, x, weight_, running_mean_, running_var_, mean_.get(),
-                                                 inverse_std_.get(), trained_, eps_, asked);
-        if (asked[0]) {
-            *dx = std::move(std::get<0>(by));
-        }
-        if (asked[1]) {
-            of_weight_.write(weight_, [&](at::Tensor& grad) { grad = std::get<1>(by); });
-        }
-        if (asked[2]) {
-            of_bias_.write(bias_, [&](at::Tensor& grad) { grad = std::get<2>(by); });
-        }
+        parameters_.back(dx, [&](std::array<bool, 3> asked) {
+            return at::native_batch_norm_backward(dy, x, parameters_.weight, made_->running_mean,
+                                                  made_->running_var, mean_.get(), inverse_std_.get(),
+                                                  trained_, made_->options.eps(), asked);
+        });
     }
     /// Undefined until back() has computed it.
     at::Tensor& gradient_of_input(const at::Tensor& /*x*/, at::Tensor& /*dy*/) { return dx_; }
 
  private:
-    /// Whether it is training; then the batch is counted.
-    bool counts(const at::Tensor& x) {
-        const bool training = owner_->is_training();
-        if (training) {
-            if (x.numel() == Channels) {
-                std::ostringstream text;
-                text << "lit::nn::BatchNorm: found a batch of the sizes " << x.sizes()
-                     << ", one value per channel, while training; expected more, for their variance. Leave "
-                        "out a last batch of one "
-                        "sample with DataLoader's drop_last, or call eval().";
-                throw ConfigError(text.str());
-            }
-            num_batches_tracked_.add_(1);
+    void check(const at::Tensor& x) const {
+        if (x.numel() == Channels && made_->is_training()) {
+            std::ostringstream text;
+            text << "lit::nn::BatchNorm: found a batch of the sizes " << x.sizes()
+                 << ", one value per channel, while training; expected more, for their variance. Leave out a "
+                    "last batch of one sample with DataLoader's drop_last, or call eval().";
+            throw ConfigError(text.str());
         }
-        return training;
+    }
+    /// As LibTorch's forward() does it: counts the batch while training; without a momentum the statistics are plain means.
+    double momentum() {
+        const std::optional<double> set = made_->options.momentum();
+        if (trained_ && made_->num_batches_tracked.defined()) {
+            made_->num_batches_tracked.add_(1);
+            if (!set) {
+                return 1.0 / made_->num_batches_tracked.template item<double>();
+            }
+        }
+        return set.value_or(0.0);
     }
 
-    torch::nn::Module* owner_;
-    double momentum_, eps_;
+    Made made_;
+    WeightAndBias parameters_;
     bool trained_ = false;  ///< the mode of the last step: back() is asked after it may have changed
-    at::Tensor weight_, bias_, running_mean_, running_var_, num_batches_tracked_, dx_;
+    at::Tensor dx_;
     Buffer y_, mean_, inverse_std_;
-    Gradient of_weight_, of_bias_;
 };
 
-template <class Input, std::int64_t Channels>
-struct BatchNormed1d {
-    using type = void;
-};
-template <std::int64_t Channels>
-struct BatchNormed1d<Shape<Channels>, Channels> {
-    using type = Shape<Channels>;
-};
-template <std::int64_t Channels, std::int64_t Length>
-struct BatchNormed1d<Shape<Channels, Length>, Channels> {
-    using type = Shape<Channels, Length>;
-};
-
-template <class Input, std::int64_t Channels>
-struct BatchNormed2d {
-    using type = void;
-};
-template <std::int64_t Channels, std::int64_t Height, std::int64_t Width>
-struct BatchNormed2d<Shape<Channels, Height, Width>, Channels> {
-    using type = Shape<Channels, Height, Width>;
-};
+/// Whether a shape begins with these channels and has one of these numbers of sizes.
+template <class Input, std::int64_t Channels, std::size_t... Sizes>
+consteval bool has_channels() {
+    if constexpr (((Input::sizes.size() == Sizes) || ...)) {
+        return Input::sizes[0] == Channels;
+    }
+    return false;
+}
 
 }  // namespace detail
 
@@ -134,7 +106,8 @@ struct BatchNorm1d {
     static_assert(Channels > 0, "lit: the channels of a BatchNorm1d have to be positive.");
 
     template <class Input>
-    using output = typename detail::BatchNormed1d<Input, Channels>::type;
+    using output = std::conditional_t<detail::has_channels<Input, Channels, 1, 2>(), Input, void>;
+    static torch::nn::BatchNorm1d make() { return torch::nn::BatchNorm1d(Channels); }
     template <class Input>
     using State = detail::BatchNormState<torch::nn::BatchNorm1d, Channels>;
 };
@@ -150,7 +123,8 @@ struct BatchNorm2d {
     static_assert(Channels > 0, "lit: the channels of a BatchNorm2d have to be positive.");
 
     template <class Input>
-    using output = typename detail::BatchNormed2d<Input, Channels>::type;
+    using output = std::conditional_t<detail::has_channels<Input, Channels, 3>(), Input, void>;
+    static torch::nn::BatchNorm2d make() { return torch::nn::BatchNorm2d(Channels); }
     template <class Input>
     using State = detail::BatchNormState<torch::nn::BatchNorm2d, Channels>;
 };

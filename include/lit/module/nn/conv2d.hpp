@@ -7,14 +7,11 @@
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/convolution.h>
 #include <ATen/ops/convolution_backward.h>
-#include <torch/nn/module.h>
 #include <torch/nn/modules/conv.h>
 
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <tuple>
-#include <utility>
 
 namespace lit::nn {
 
@@ -52,52 +49,36 @@ struct Conv2d {
     template <class Input>
     using output = typename detail::Convolved<Input, In, Out, Kernel, Stride, Padding>::type;
 
+    static torch::nn::Conv2d make() {
+        return torch::nn::Conv2d(
+            torch::nn::Conv2dOptions(In, Out, Kernel).stride(Stride).padding(Padding).bias(Bias));
+    }
+
     template <class Input>
     class State {
      public:
         static constexpr bool gives_away = true;
 
-        explicit State(torch::nn::Module& owner) {
-            // LibTorch's own, for its way of drawing the first weights.
-            const torch::nn::Conv2d made(
-                torch::nn::Conv2dOptions(In, Out, Kernel).stride(Stride).padding(Padding).bias(Bias));
-            weight_ = owner.register_parameter("weight", made->weight.detach());
-            if constexpr (Bias) {
-                bias_ = owner.register_parameter("bias", made->bias.detach());
-            }
-        }
+        explicit State(const torch::nn::Conv2d& made) : parameters_(made->weight, made->bias) {}
         [[nodiscard]] at::Tensor forward(const at::Tensor& x) const {
-            return at::conv2d(x, weight_, bias_opt(), stride, padding);
+            return at::conv2d(x, parameters_.weight, bias_opt(), stride, padding);
         }
 
         at::Tensor& run(const at::Tensor& x) {
             // The variant with `out` computes into a tensor of its own, and copies.
-            y_ = at::convolution(x, weight_, bias_opt(), stride, padding, dilation, false, output_padding, 1);
+            y_ = at::convolution(x, parameters_.weight, bias_opt(), stride, padding, dilation, false,
+                                 output_padding, 1);
             return y_;
         }
         void back(const at::Tensor& x, const at::Tensor& /*y*/, at::Tensor& dy, at::Tensor* dx) {
-            const std::array<bool, 3> asked{dx != nullptr, weight_.requires_grad(),
-                                            Bias && bias_.requires_grad()};
-            if (asked == std::array<bool, 3>{}) {
-                return;
-            }
             at::OptionalIntArrayRef bias_sizes;
             if constexpr (Bias) {
-                bias_sizes = bias_.sizes();
+                bias_sizes = parameters_.bias.sizes();
             }
-            auto by = at::convolution_backward(dy, x, weight_, bias_sizes, stride, padding, dilation, false,
-                                               output_padding, 1, asked);
-            if (asked[0]) {
-                *dx = std::move(std::get<0>(by));
-            }
-            if (asked[1]) {
-                of_weight_.write(weight_, [&](at::Tensor& grad) { grad = std::get<1>(by); });
-            }
-            if constexpr (Bias) {
-                if (asked[2]) {
-                    of_bias_.write(bias_, [&](at::Tensor& grad) { grad = std::get<2>(by); });
-                }
-            }
+            parameters_.back(dx, [&](std::array<bool, 3> asked) {
+                return at::convolution_backward(dy, x, parameters_.weight, bias_sizes, stride, padding,
+                                                dilation, false, output_padding, 1, asked);
+            });
         }
         /// Undefined until back() has computed it.
         at::Tensor& gradient_of_input(const at::Tensor& /*x*/, at::Tensor& /*dy*/) { return dx_; }
@@ -109,11 +90,11 @@ struct Conv2d {
         static constexpr std::array<std::int64_t, 2> output_padding{0, 0};
 
         [[nodiscard]] std::optional<at::Tensor> bias_opt() const {
-            return Bias ? std::optional<at::Tensor>(bias_) : std::nullopt;
+            return Bias ? std::optional<at::Tensor>(parameters_.bias) : std::nullopt;
         }
 
-        at::Tensor weight_, bias_, y_, dx_;
-        detail::Gradient of_weight_, of_bias_;
+        detail::WeightAndBias parameters_;
+        at::Tensor y_, dx_;
     };
 };
 

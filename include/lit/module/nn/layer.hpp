@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 namespace lit::nn {
 
@@ -22,7 +23,9 @@ struct Shape {
 ///
 /// output<Input>            the shape of what it gives for a sample of the shape Input; void where it does not take that
 /// input                    optional: the one shape that it takes
-/// State<Input>(owner)      registers its parameters in the torch::nn::Module `owner`
+/// make()                   optional: LibTorch's layer of the same name, which the network registers, so that whoever looks for layers
+///                          of that kind among its children finds them
+/// State<Input>(made)       of what make() gave; without that, of an empty torch::nn::Module that is registered in its place
 ///   forward(x)             an ordinary differentiable computation
 ///   run(x)                 the same numbers, in a buffer that it keeps; may write into x where that is not const
 ///   gives_away             whether nobody but the next layer looks at that buffer, so that it may be written into
@@ -129,6 +132,38 @@ class Gradient {
  private:
     Buffer first_;
     Buffer second_;
+};
+
+/// A weight and a bias, which may be undefined, whose gradients ATen gives as new tensors together with that of the input.
+class WeightAndBias {
+ public:
+    WeightAndBias(at::Tensor weight, at::Tensor bias) : weight(std::move(weight)), bias(std::move(bias)) {}
+
+    at::Tensor weight;
+    at::Tensor bias;
+
+    /// Calls `compute(asked)` for the gradients of {input, weight, bias} that are asked for, if any, and puts them where they belong.
+    template <class Compute>
+    void back(at::Tensor* dx, Compute&& compute) {
+        const std::array<bool, 3> asked{dx != nullptr, weight.requires_grad(),
+                                        bias.defined() && bias.requires_grad()};
+        if (asked == std::array<bool, 3>{}) {
+            return;
+        }
+        auto [by_input, by_weight, by_bias] = compute(asked);
+        if (asked[0]) {
+            *dx = std::move(by_input);
+        }
+        if (asked[1]) {
+            of_weight_.write(weight, [&](at::Tensor& grad) { grad = by_weight; });
+        }
+        if (asked[2]) {
+            of_bias_.write(bias, [&](at::Tensor& grad) { grad = by_bias; });
+        }
+    }
+
+ private:
+    Gradient of_weight_, of_bias_;
 };
 
 }  // namespace detail

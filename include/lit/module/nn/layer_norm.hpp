@@ -7,7 +7,6 @@
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/native_layer_norm.h>
 #include <ATen/ops/native_layer_norm_backward.h>
-#include <torch/nn/module.h>
 #include <torch/nn/modules/normalization.h>
 
 #include <algorithm>
@@ -16,7 +15,6 @@
 #include <cstdint>
 #include <tuple>
 #include <type_traits>
-#include <utility>
 
 namespace lit::nn {
 
@@ -51,42 +49,32 @@ struct LayerNorm {
     template <class Input>
     using output = std::conditional_t<detail::ends_with<Input, Shape<Sizes...>>(), Input, void>;
 
+    static torch::nn::LayerNorm make() {
+        return torch::nn::LayerNorm(torch::nn::LayerNormOptions({Sizes...}));
+    }
+
     template <class Input>
     class State {
      public:
         static constexpr bool gives_away = true;
 
-        explicit State(torch::nn::Module& owner) {
-            const torch::nn::LayerNorm made(torch::nn::LayerNormOptions({Sizes...}));
-            eps_ = made->options.eps();
-            weight_ = owner.register_parameter("weight", made->weight.detach());
-            bias_ = owner.register_parameter("bias", made->bias.detach());
-        }
+        explicit State(const torch::nn::LayerNorm& made)
+            : parameters_(made->weight, made->bias), eps_(made->options.eps()) {}
         [[nodiscard]] at::Tensor forward(const at::Tensor& x) const {
-            return at::layer_norm(x, sizes, weight_, bias_, eps_);
+            return at::layer_norm(x, sizes, parameters_.weight, parameters_.bias, eps_);
         }
 
         at::Tensor& run(const at::Tensor& x) {
             // The variants with `out`, of this and of the gradients, compute into tensors of their own, and copy.
-            std::tie(y_, mean_, inverse_std_) = at::native_layer_norm(x, sizes, weight_, bias_, eps_);
+            std::tie(y_, mean_, inverse_std_) =
+                at::native_layer_norm(x, sizes, parameters_.weight, parameters_.bias, eps_);
             return y_;
         }
         void back(const at::Tensor& x, const at::Tensor& /*y*/, at::Tensor& dy, at::Tensor* dx) {
-            const std::array<bool, 3> asked{dx != nullptr, weight_.requires_grad(), bias_.requires_grad()};
-            if (asked == std::array<bool, 3>{}) {
-                return;
-            }
-            auto by =
-                at::native_layer_norm_backward(dy, x, sizes, mean_, inverse_std_, weight_, bias_, asked);
-            if (asked[0]) {
-                *dx = std::move(std::get<0>(by));
-            }
-            if (asked[1]) {
-                of_weight_.write(weight_, [&](at::Tensor& grad) { grad = std::get<1>(by); });
-            }
-            if (asked[2]) {
-                of_bias_.write(bias_, [&](at::Tensor& grad) { grad = std::get<2>(by); });
-            }
+            parameters_.back(dx, [&](std::array<bool, 3> asked) {
+                return at::native_layer_norm_backward(dy, x, sizes, mean_, inverse_std_, parameters_.weight,
+                                                      parameters_.bias, asked);
+            });
         }
         /// Undefined until back() has computed it.
         at::Tensor& gradient_of_input(const at::Tensor& /*x*/, at::Tensor& /*dy*/) { return dx_; }
@@ -94,9 +82,9 @@ struct LayerNorm {
      private:
         static constexpr std::array<std::int64_t, sizeof...(Sizes)> sizes{Sizes...};
 
+        detail::WeightAndBias parameters_;
         double eps_;
-        at::Tensor weight_, bias_, y_, mean_, inverse_std_, dx_;
-        detail::Gradient of_weight_, of_bias_;
+        at::Tensor y_, mean_, inverse_std_, dx_;
     };
 };
 

@@ -31,19 +31,16 @@ struct Linear {
     template <class Input>
     using output = std::conditional_t<std::is_same_v<Input, Shape<In>>, Shape<Out>, void>;
 
+    static torch::nn::Linear make() {
+        return torch::nn::Linear(torch::nn::LinearOptions(In, Out).bias(Bias));
+    }
+
     template <class Input>
     class State {
      public:
         static constexpr bool gives_away = true;
 
-        explicit State(torch::nn::Module& owner) {
-            // LibTorch's own, for its way of drawing the first weights.
-            const torch::nn::Linear made(torch::nn::LinearOptions(In, Out).bias(Bias));
-            weight_ = owner.register_parameter("weight", made->weight.detach());
-            if constexpr (Bias) {
-                bias_ = owner.register_parameter("bias", made->bias.detach());
-            }
-        }
+        explicit State(const torch::nn::Linear& made) : weight_(made->weight), bias_(made->bias) {}
         [[nodiscard]] at::Tensor forward(const at::Tensor& x) const {
             return at::linear(x, weight_, bias_opt());
         }

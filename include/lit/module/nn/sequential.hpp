@@ -126,18 +126,15 @@ class SequentialImpl : public torch::nn::Module {
         const at::NoGradGuard no_graph;
         const at::AutoDispatchBelowADInplaceOrView straight;
         auto& head = std::get<typename Head::State>(heads_);
-        bool done = false;
+        const at::Tensor target = std::exchange(target_, {});
         if constexpr (own_kernels) {
             if (own_step_) {
-                head.template own_back<out::numel>(output(), target_, scale, own_.by_output());
+                head.template own_back<out::numel>(output(), target, scale, own_.by_output());
                 own_.back(layers_, between_[0].size(0));
-                done = true;
+                return;
             }
         }
-        if (!done) {
-            back_through(std::make_index_sequence<layer_count>{}, head.back(output(), target_, scale));
-        }
-        target_.reset();
+        back_through(std::make_index_sequence<layer_count>{}, head.back(output(), target, scale));
     }
 
  private:
@@ -174,16 +171,24 @@ class SequentialImpl : public torch::nn::Module {
         return sizes;
     }
 
-    /// Holds a layer's parameters under its number.
+    /// In the place of a layer that LibTorch's is not needed for.
     struct Part : torch::nn::Module {};
 
     template <std::size_t... I>
     States make(std::index_sequence<I...> /*each*/) {
         States all;  // made in their order, since each draws its first weights
-        ((std::get<I>(all) =
-              std::make_unique<state_t<I>>(*register_module(std::to_string(I), std::make_shared<Part>()))),
-         ...);
+        ((std::get<I>(all) = make_layer<I>()), ...);
         return all;
+    }
+    template <std::size_t I>
+    std::unique_ptr<state_t<I>> make_layer() {
+        using Layer = std::tuple_element_t<I, std::tuple<Layers...>>;
+        if constexpr (requires { Layer::make(); }) {
+            return std::make_unique<state_t<I>>(register_module(std::to_string(I), Layer::make()));
+        } else {
+            return std::make_unique<state_t<I>>(
+                *register_module(std::to_string(I), std::make_shared<Part>()));
+        }
     }
 
     template <std::size_t... I>
