@@ -7,6 +7,7 @@
 #include <lit/loops/checkpoint_keeper.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
+#include <lit/loops/gradient_clipper.hpp>
 #include <lit/loops/logger_connector.hpp>
 #include <lit/loops/managed_optimizer.hpp>
 #include <lit/loops/managed_scheduler.hpp>
@@ -15,7 +16,6 @@
 #include <lit/loops/trainer_options.hpp>
 #include <lit/loops/trainer_parts.hpp>
 #include <lit/module/module.hpp>
-#include <lit/optim/clip.hpp>
 #include <lit/optim/configuration.hpp>
 #include <lit/strategies/strategy.hpp>
 
@@ -47,6 +47,7 @@ namespace lit {
 template <class Parts, class Module, class Source>
 class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
             public detail::CheckpointKeeper<Run<Parts, Module, Source>>,
+            public detail::GradientClipper<Run<Parts, Module, Source>>,
             public detail::PredictedBatches<Run<Parts, Module, Source>,
                                             detail::any_prediction_writer<typename Parts::components_type>>,
             public detail::LogCallsOf<Run<Parts, Module, Source>, Module, typename Parts::components_type>::type {
@@ -203,32 +204,6 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
         toggle_optimizer(handle);
         return detail::ToggledScope(toggle_);
     }
-    /// Limits gradients; an absent or non-positive value limits nothing.
-    ///
-    /// Errors  ConfigError for a value or an algorithm other than that of the trainer's GradientClip.
-    template <class Optimizer>
-    void clip_gradients(Optimizer& optimizer, std::optional<double> value, ClipAlgorithm algorithm = ClipAlgorithm::norm) {
-        for_each_component(parts_.components, [&](const auto& component) {
-            if constexpr (ClipsGradients<std::remove_cvref_t<decltype(component)>>) {
-                if (value && (*value != component.clip_val() || algorithm != component.algorithm())) {
-                    throw ConfigError("clip_gradients: asked to clip at " + std::to_string(*value) +
-                                      " while the trainer has a GradientClip of " +
-                                      std::to_string(component.clip_val()) +
-                                      (algorithm == component.algorithm() ? "" : " with another algorithm") +
-                                      ". Use the same, or leave the GradientClip out of the trainer.");
-                }
-            }
-        });
-        if (!value || *value <= 0.0) {
-            return;
-        }
-        if (algorithm == ClipAlgorithm::norm) {
-            clip_grad_norm(detail::raw_optimizer(optimizer), *value);
-        } else {
-            refuse_nothing_to_clip(detail::raw_optimizer(optimizer));
-            clip_grad_value(detail::raw_optimizer(optimizer), *value);
-        }
-    }
     /// Calls `f(slot, optimizer)` for every scheduler: its interval, frequency, monitor and name with it.
     template <class F>
     void for_each_scheduler(F&& f) {
@@ -355,20 +330,6 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     }
     template <FixedString Name>
     static consteval void check_declared() {}
-    // PyTorch refuses to clip an empty list of gradients by value, and so a step without a loss ends the run there.
-    template <class Optimizer>
-    void refuse_nothing_to_clip(const Optimizer& optimizer) const {
-        for (std::size_t group = 0; group < group_count(optimizer); ++group) {
-            for (const at::Tensor& parameter : parameters_of(optimizer, group)) {
-                if (parameter.grad().defined()) {
-                    return;
-                }
-            }
-        }
-        throw Error("GradientClip: no parameter has a gradient to clip by value at epoch " +
-                    std::to_string(current_epoch()) + ", global step " + std::to_string(global_step()) +
-                    ". Return a loss from training_step, or clip by norm.");
-    }
     [[nodiscard]] double metric_or_throw(MetricId id) {
         if (const auto value = find_metric(id)) {
             return *value;
