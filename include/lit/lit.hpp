@@ -56,6 +56,7 @@
 #include <lit/module/module.hpp>
 #include <lit/optim/adam.hpp>
 #include <lit/optim/adamw.hpp>
+#include <lit/optim/backward.hpp>
 #include <lit/optim/configuration.hpp>
 #include <lit/optim/constant_lr.hpp>
 #include <lit/optim/cosine_annealing_lr.hpp>

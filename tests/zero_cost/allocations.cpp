@@ -80,10 +80,14 @@ TEST_SUITE("zero_cost/allocations") {
         const double with_idle = per_step([](const auto& data) {
             zero_cost::by_trainer_with_idle<Meter>(data, std::make_integer_sequence<int, 32>{});
         });
-        MESSAGE("allocations per step: " << by_hand << " by hand, " << by_trainer << " by the trainer");
+        const double by_engine =
+            per_step([](const auto& data) { zero_cost::by_hand<Meter, zero_cost::Engine>(data); });
+        MESSAGE("allocations per step: " << by_hand << " by hand, " << by_engine << " with LibTorch's engine, "
+                                         << by_trainer << " by the trainer");
         CHECK(by_hand > 1.0);
         CHECK(by_trainer == by_hand);
         CHECK(with_idle == by_hand);
+        CHECK(by_hand < by_engine);
     }
 
     TEST_CASE(

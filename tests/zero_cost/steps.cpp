@@ -63,6 +63,8 @@ int main(int argc, char** argv) {
     const auto data = zero_cost::batches(std::atoll(argv[2]));
     if (kind == "hand") {
         zero_cost::by_hand<Meter>(data);
+    } else if (kind == "hand_engine") {
+        zero_cost::by_hand<Meter, zero_cost::Engine>(data);
     } else if (kind == "trainer") {
         zero_cost::by_trainer<Meter>(data);
     } else if (kind == "idle_1") {
@@ -77,7 +79,7 @@ int main(int argc, char** argv) {
         zero_cost::by_trainer<Meter, zero_cost::StaticNet<Meter, lit::nn::OwnKernels>>(data);
     } else if (!with_component(kind, data)) {
         std::fprintf(stderr,
-                     "steps: found the kind %s, known are hand, trainer, idle_1, idle_8, idle_32, "
+                     "steps: found the kind %s, known are hand, hand_engine, trainer, idle_1, idle_8, idle_32, "
                      "static_network, own_kernels, log, progress_bar, csv, "
                      "tensorboard, early_stopping, checkpoint\n",
                      argv[1]);

@@ -6,6 +6,7 @@
 #include <lit/module/nn/losses.hpp>
 #include <lit/module/nn/sequential.hpp>
 #include <lit/optim/adamw.hpp>
+#include <lit/optim/backward.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
@@ -80,15 +81,21 @@ inline std::vector<lit::Example> batches(std::int64_t count) {
     return all;
 }
 
-template <class Meter>
+/// What computes the gradients of a loop by hand that knows nothing of lit::Backward.
+struct Engine {
+    void operator()(const torch::Tensor& loss) const { loss.backward(); }
+};
+
+template <class Meter, class Backward = lit::Backward>
 void by_hand(const std::vector<lit::Example>& data) {
     Net<Meter> net;
     lit::AdamW optimizer{net.parameters(), {.lr = 1e-3}};
+    Backward backward;
     net.train();
     for (std::int64_t step = 0; step < static_cast<std::int64_t>(data.size()); ++step) {
         const torch::Tensor loss = net.training_step(data[static_cast<std::size_t>(step)], step);
         optimizer.zero_grad();
-        loss.backward();
+        backward(loss);
         optimizer.step();
     }
     Meter::stop();

@@ -16,6 +16,7 @@
 #include <lit/loops/trainer_options.hpp>
 #include <lit/loops/trainer_parts.hpp>
 #include <lit/module/module.hpp>
+#include <lit/optim/backward.hpp>
 #include <lit/optim/configuration.hpp>
 #include <lit/strategies/strategy.hpp>
 
@@ -293,7 +294,7 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
             } else if constexpr (!std::is_null_pointer_v<Compute>) {
                 compute_own();
             } else {
-                scaled.backward();
+                backward_(scaled);
             }
         };
         if constexpr (ExplainsErrors<typename Parts::strategy_type>) {
@@ -355,6 +356,7 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     std::optional<typename detail::HandlesOf<Run, configured_type>::type> handles_;
     std::optional<detail::scheduler_handles_t<configured_type>> schedulers_;
     detail::OptimizerToggle toggle_;
+    Backward backward_;
     [[no_unique_address]] detail::SignalAgreement<
         std::remove_cvref_t<decltype(std::declval<typename Parts::strategy_type&>().collective())>>
         signals_;

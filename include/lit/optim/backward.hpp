@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/ones_like.h>
+#include <torch/csrc/autograd/anomaly_mode.h>
+#include <torch/csrc/autograd/engine.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/accumulate_grad.h>
+#include <torch/csrc/autograd/input_buffer.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+namespace lit {
+
+/// `loss.backward()` without what LibTorch's engine does for other graphs than this one.
+///
+/// The engine prepares for several threads, devices, nested calls and hooks: for every node it takes a lock, and sets and
+/// restores all of the thread's settings. A graph that lies on the CPU, whose nodes are LibTorch's own operators and that has
+/// no hooks, needs none of that; its nodes are called here, in the engine's order, so that gradients are equal to the
+/// bit. Whatever else there is goes to the engine: other devices, hooks of tensors and of nodes (DistributedDataParallel's
+/// too), `retain_grad`, functions of one's own, in-place changes of views, anomaly detection, another engine than LibTorch's.
+///
+/// Errors  those of `at::Tensor::backward`, with the same types and texts.
+/// Cost    the nodes' own; buffers are kept from call to call. A small network's backward pass takes about two thirds
+///         of the engine's time.
+/// Threads one object is for one thread at a time.
+/// Source  torch.Tensor.backward, with retain_graph and create_graph false.
+class Backward {
+ public:
+    /// Adds the gradients of a loss of one element to those of the leaves, and frees what the graph kept.
+    void operator()(const at::Tensor& loss) {
+        const Emptied emptied(*this);
+        const Edge root = root_of(loss);
+        if (collect(root)) {
+            walk(loss, root);
+        } else {
+            loss.backward();
+        }
+    }
+
+    /// Whether the graph of this loss is called from here, and not by the engine.
+    [[nodiscard]] bool walks(const at::Tensor& loss) {
+        const Emptied emptied(*this);
+        return collect(root_of(loss));
+    }
+
+ private:
+    using Edge = torch::autograd::Edge;
+    using Node = torch::autograd::Node;
+    using Index = std::uint32_t;
+
+    struct Entry {
+        Node* node;
+        Index waits_for;  ///< gradients that are still to come
+        torch::autograd::variable_list gradients;
+    };
+    struct Ready {
+        std::uint64_t sequence_nr;
+        Index index;
+        [[nodiscard]] friend bool operator<(const Ready& a, const Ready& b) { return a.sequence_nr < b.sequence_nr; }
+    };
+    /// However a call ends, no gradient and no node is held on to.
+    struct Emptied {
+        Backward& self;
+        explicit Emptied(Backward& backward) : self(backward) {}
+        Emptied(const Emptied&) = delete;
+        Emptied& operator=(const Emptied&) = delete;
+        ~Emptied() {
+            self.entries_.clear();
+            self.ready_.clear();
+        }
+    };
+
+    static constexpr Index nobody = ~Index{0};
+
+    [[nodiscard]] static bool is_plain(Node& node) {
+        if (!node.pre_hooks().empty() || !node.post_hooks().empty() || !node.tensor_pre_hooks().empty() ||
+            !node.retains_grad_hooks().empty()) {
+            return false;
+        }
+        for (Index input = 0; input < node.num_inputs(); ++input) {
+            if (!node.input_metadata(input).device().is_cpu()) {
+                return false;
+            }
+        }
+        const std::type_info& type = typeid(node);
+        if (type == typeid(torch::autograd::AccumulateGrad)) {
+            return !node.tensor_post_acc_grad_hooks();
+        }
+        // LibTorch's operators have nodes in a namespace of their own, as the name in the Itanium ABI tells. They do not ask the
+        // engine for the task under way, as a function of one's own or a view's copy may.
+        return std::string_view(type.name()).starts_with("N5torch8autograd9generated");
+    }
+
+    /// Where the graph begins; nowhere if it is not for us. It owns the graph: of a loss that is a leaf nobody else does.
+    [[nodiscard]] static Edge root_of(const at::Tensor& loss) {
+        if (!loss.defined() || !loss.device().is_cpu() || loss.sym_numel() != 1 || !loss.requires_grad() ||
+            torch::autograd::AnomalyMode::is_enabled() ||
+            &torch::autograd::Engine::get_default_engine() != &torch::autograd::Engine::get_base_engine()) {
+            return {};
+        }
+        return torch::autograd::impl::gradient_edge(loss);
+    }
+
+    /// Notes the nodes of the graph, each once, and how many gradients each gets; false if one is not plain.
+    [[nodiscard]] bool collect(const Edge& root) {
+        std::fill(places_.begin(), places_.end(), nobody);
+        if (!add(root.function.get())) {
+            return false;
+        }
+        for (std::size_t i = 0; i < entries_.size(); ++i) {
+            for (const Edge& edge : entries_[i].node->next_edges()) {
+                if (Node* const next = edge.function.get()) {
+                    Index index = place_of(*next);
+                    if (index == nobody) {
+                        if (!add(next)) {
+                            return false;
+                        }
+                        index = static_cast<Index>(entries_.size() - 1);
+                    }
+                    ++entries_[index].waits_for;
+                }
+            }
+        }
+        return true;
+    }
+
+    [[nodiscard]] bool add(Node* node) {
+        if (node == nullptr || !is_plain(*node)) {
+            return false;
+        }
+        entries_.push_back({.node = node, .waits_for = 0, .gradients = {}});
+        if (entries_.size() * 2 > places_.size()) {
+            places_.assign(std::max<std::size_t>(64, places_.size() * 2), nobody);
+            for (std::size_t i = 0; i < entries_.size(); ++i) {
+                place_of(*entries_[i].node) = static_cast<Index>(i);
+            }
+        } else {
+            place_of(*node) = static_cast<Index>(entries_.size() - 1);
+        }
+        return true;
+    }
+
+    /// The node's index in `entries_`, or where to write it: a hash table with open addressing, at most half full.
+    [[nodiscard]] Index& place_of(const Node& node) {
+        const std::size_t mask = places_.size() - 1;
+        std::size_t place = (reinterpret_cast<std::uintptr_t>(&node) >> 4) * 0x9E3779B97F4A7C15U >> 32;
+        for (;; ++place) {
+            Index& index = places_[place & mask];
+            if (index == nobody || entries_[index].node == &node) {
+                return index;
+            }
+        }
+    }
+
+    /// Calls the nodes: of those that have all their gradients the one whose operator ran last, as the engine does.
+    void walk(const at::Tensor& loss, const Edge& root) {
+        const at::AutoGradMode without_graph(false);
+        // A new tensor every time: the gradient of a parameter of one element may come to be this very memory.
+        give(entries_.front(), root.input_nr, at::ones_like(loss, at::MemoryFormat::Contiguous));
+        push(0);
+        while (!ready_.empty()) {
+            std::pop_heap(ready_.begin(), ready_.end());
+            Entry& entry = entries_[ready_.back().index];
+            ready_.pop_back();
+            Node& node = *entry.node;
+            torch::autograd::variable_list outputs = node(std::move(entry.gradients));
+            torch::autograd::validate_outputs(node.next_edges(), outputs, [&node](const std::string& what) {
+                return "Function " + node.name() + " returned an " + what;
+            });
+            node.release_variables();
+            for (std::size_t i = 0; i < outputs.size(); ++i) {
+                const Edge& next = node.next_edge(i);
+                if (next.is_valid()) {
+                    const Index index = place_of(*next.function);
+                    give(entries_[index], next.input_nr, std::move(outputs[i]));
+                    if (--entries_[index].waits_for == 0) {
+                        push(index);
+                    }
+                }
+            }
+        }
+    }
+
+    void push(Index index) {
+        ready_.push_back({.sequence_nr = entries_[index].node->sequence_nr(), .index = index});
+        std::push_heap(ready_.begin(), ready_.end());
+    }
+
+    static void give(Entry& entry, Index input, at::Tensor gradient) {
+        if (entry.gradients.empty()) {
+            entry.gradients.resize(entry.node->num_inputs());
+        }
+        if (!entry.gradients[input].defined()) {
+            entry.gradients[input] = std::move(gradient);
+        } else if (gradient.defined()) {
+            torch::autograd::InputBuffer sum(std::move(entry.gradients));  // adds as the engine does, in place where it may
+            sum.add(input, std::move(gradient), std::nullopt, std::nullopt, entry.node);
+            entry.gradients = std::move(sum.buffer);
+        }
+    }
+
+    std::vector<Entry> entries_;
+    std::vector<Index> places_;  ///< as many as a power of two
+    std::vector<Ready> ready_;
+};
+
+}  // namespace lit
