@@ -312,6 +312,118 @@ TEST_SUITE("data/data_loader") {
         CHECK(loader.size() == 2);
     }
 
+    TEST_CASE("persistent workers stay from epoch to epoch, and end with the loader") {
+        const auto before = threads();
+        {
+            Loader loader{numbers(20), {.batch_size = 4, .shuffle = true, .num_workers = 2, .seed = 3, .persistent_workers = true}};
+            const Epoch first = walk(loader);
+            CHECK(threads() == before + 2);
+            const Epoch second = walk(loader);
+            CHECK(threads() == before + 2);
+            Loader plain{numbers(20), {.batch_size = 4, .shuffle = true, .num_workers = 0, .seed = 3}};
+            CHECK(first == walk(plain));
+            CHECK(second == walk(plain));
+            {
+                auto left_early = loader.begin();
+                ++left_early;
+                // A second iterator has threads of its own, since the loader's are at work.
+                CHECK(walk(loader).size() == 5);
+            }
+            CHECK(threads_fall_to(before + 2));
+            CHECK(walk(loader).size() == 5);
+        }
+        CHECK(threads_fall_to(before));
+        CHECK_THROWS_WITH_AS((Loader{numbers(4), {.persistent_workers = true}}),
+                             doctest::Contains("persistent_workers = true with num_workers = 0"), lit::ConfigError);
+    }
+
+    TEST_CASE("an epoch that was begun ahead is the one that would have been, or is dropped") {
+        std::atomic<int> gathered = 0;
+        const auto counted = [&](lit::Example batch) {
+            ++gathered;
+            return batch;
+        };
+        const auto wait_for = [&](int count) {
+            for (int i = 0; i < 400 && gathered < count; ++i) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            }
+            return gathered.load();
+        };
+        const lit::DataLoaderOptions options{
+            .batch_size = 3, .shuffle = true, .num_workers = 2, .prefetch_factor = 2, .seed = 5, .persistent_workers = true};
+        lit::DataLoader loader{lit::mapped(numbers(24), counted), options};
+        Loader plain{numbers(24), {.batch_size = 3, .shuffle = true, .seed = 5}};
+        const auto expected = [&](std::int64_t epoch) {
+            plain.set_epoch(epoch);
+            return walk(plain);
+        };
+
+        SUBCASE("it is taken up by the next begin()") {
+            CHECK(walk(loader) == expected(0));
+            gathered = 0;
+            REQUIRE(loader.prefetch_epoch(1));
+            CHECK(wait_for(4) == 4);  // as many as are held ready
+            CHECK(loader.epoch() == 1);
+            CHECK(walk(loader) == expected(1));
+            CHECK(gathered == 8);
+            CHECK(walk(loader) == expected(2));
+        }
+        SUBCASE("another epoch, or another place in it, is asked for") {
+            REQUIRE(loader.prefetch_epoch(1));
+            CHECK(walk(loader) == expected(0));
+            REQUIRE(loader.prefetch_epoch(1));
+            loader.seek(6);
+            const Epoch whole = expected(1);
+            CHECK(walk(loader) == Epoch(whole.begin() + 6, whole.end()));
+        }
+        SUBCASE("the loader is changed in between") {
+            REQUIRE(loader.prefetch_epoch(0));
+            loader.set_batch_size(8);
+            CHECK(walk(loader).size() == 3);
+            REQUIRE(loader.prefetch_epoch(1));
+            loader.set_sequential();
+            CHECK(walk(loader).front() == Numbers{0, 1, 2, 3, 4, 5, 6, 7});
+            REQUIRE(loader.prefetch_epoch(2));
+            loader.shard({.rank = 1, .world_size = 2, .shuffle = false});
+            CHECK(walk(loader).front().front() == 1);
+            loader.set_batch_size(9);
+            REQUIRE(loader.prefetch_epoch(3));
+            loader.set_drop_last(true);
+            CHECK(walk(loader).size() == 1);
+        }
+        SUBCASE("the loader is moved, copied, assigned or destroyed meanwhile") {
+            REQUIRE(loader.prefetch_epoch(0));
+            auto copy = loader;
+            auto moved = std::move(loader);
+            CHECK(walk(copy) == expected(0));
+            CHECK(walk(moved) == expected(0));
+            REQUIRE(moved.prefetch_epoch(1));
+            REQUIRE(copy.prefetch_epoch(1));
+        }
+        SUBCASE("while the workers are busy, without a seed, or without workers that stay, nothing is begun") {
+            auto at_work = loader.begin();
+            CHECK_FALSE(loader.prefetch_epoch(1));
+            Loader drawn{numbers(24), {.shuffle = true, .num_workers = 2, .persistent_workers = true}};
+            CHECK_FALSE(drawn.prefetch_epoch(0));
+            Loader passing{numbers(24), {.shuffle = true, .num_workers = 2, .seed = 1}};
+            CHECK_FALSE(passing.prefetch_epoch(0));
+        }
+        SUBCASE("it is dropped") {
+            REQUIRE(loader.prefetch_epoch(0));
+            loader.drop_prefetched();
+            CHECK(walk(loader) == expected(0));
+        }
+    }
+
+    TEST_CASE("what a dataset throws in an epoch that was begun ahead is thrown at its place") {
+        lit::DataLoader loader{Faulty{9}, {.batch_size = 2, .num_workers = 2, .seed = 1, .persistent_workers = true}};
+        REQUIRE(loader.prefetch_epoch(0));
+        std::int64_t batches = 0;
+        CHECK_THROWS_AS(for (auto it = loader.begin(); it != loader.end(); ++it) { ++batches; }, Broken);
+        CHECK(batches == 4);
+        CHECK_THROWS_AS(static_cast<void>(walk(loader)), Broken);
+    }
+
     TEST_CASE("what a dataset draws for a batch does not depend on workers, on the epochs before, or on seeking") {
         const auto dataset = lit::mapped(lit::TensorDataset{at::zeros({12, 1}), at::arange(12)}, [](lit::Example batch) {
             batch.data = batch.data + at::rand(batch.data.sizes(), lit::batch_generator(), batch.data.options());

@@ -255,6 +255,34 @@ Tape since(const Tape& tape, const std::string& from) {
     return {};
 }
 
+/// A loader that writes down what it is told.
+struct EarlyLoader {
+    std::vector<at::Tensor> all;
+    Tape* tape;
+    [[nodiscard]] auto begin() const {
+        tape->push_back("begin");
+        return all.begin();
+    }
+    [[nodiscard]] auto end() const { return all.end(); }
+    [[nodiscard]] std::size_t size() const { return all.size(); }
+    void set_epoch(std::int64_t epoch) const { tape->push_back("set_epoch " + std::to_string(epoch)); }
+    void prefetch_epoch(std::int64_t epoch) const { tape->push_back("prefetch " + std::to_string(epoch)); }
+    void drop_prefetched() const { tape->push_back("drop"); }
+};
+static_assert(lit::PrefetchesEpoch<EarlyLoader> && !lit::PrefetchesEpoch<std::vector<at::Tensor>>);
+
+struct ToldOfValidation {
+    Tape* tape;
+    void on_validation_start(auto& trainer, auto& /*module*/) const {
+        if (!trainer.sanity_checking()) {
+            tape->push_back("validation");
+        }
+    }
+};
+struct StopsAtOnce {
+    void on_train_batch_end(auto& trainer, auto& /*module*/) const { trainer.request_stop(); }
+};
+
 }  // namespace
 
 TEST_SUITE("loops/fit_loop") {
@@ -406,6 +434,29 @@ TEST_SUITE("loops/fit_loop") {
             CHECK(result.global_step == row.steps);
             CHECK(result.epochs == row.epochs);
         }
+    }
+
+    TEST_CASE("the next epoch is begun before the validation of this one, where it will come") {
+        const auto told = [](const lit::TrainerOptions& options, auto... components) {
+            Tape tape;
+            probe::Line module;
+            EarlyLoader train{probe::batches(2), &tape};
+            auto val = probe::batches(1);
+            auto trainer = probe::trainer(options, ToldOfValidation{&tape}, std::move(components)...);
+            trainer.fit(module, train, val);
+            return tape;
+        };
+        CHECK(told({.max_epochs = 3}) == Tape{"set_epoch 0", "begin", "prefetch 1", "validation",  //
+                                              "set_epoch 1", "begin", "prefetch 2", "validation",  //
+                                              "set_epoch 2", "begin", "validation", "drop"});
+        CHECK(told({.max_epochs = -1, .max_steps = 3}) ==
+              Tape{"set_epoch 0", "begin", "prefetch 1", "validation", "set_epoch 1", "begin", "drop"});
+        CHECK(told({.max_epochs = 2, .check_val_every_n_epoch = 2}) ==
+              Tape{"set_epoch 0", "begin", "prefetch 1", "set_epoch 1", "begin", "validation", "drop"});
+        // Epochs that may end, or be loaded, otherwise.
+        CHECK(told({.max_epochs = 2, .reload_dataloaders_every_n_epochs = 1}) ==
+              Tape{"set_epoch 0", "begin", "validation", "set_epoch 1", "begin", "validation", "drop"});
+        CHECK(told({.max_epochs = 2}, StopsAtOnce{}) == Tape{"set_epoch 0", "begin", "validation", "drop"});
     }
 
     TEST_CASE("a request to stop waits for the minimum of epochs and steps") {

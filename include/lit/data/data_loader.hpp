@@ -7,6 +7,7 @@
 #include <lit/core/value.hpp>
 #include <lit/data/dataset.hpp>
 #include <lit/data/distributed_sampler.hpp>
+#include <lit/data/epoch_ahead.hpp>
 #include <lit/data/loader.hpp>
 #include <lit/data/loader_epoch.hpp>
 #include <lit/data/random_sampler.hpp>
@@ -33,6 +34,7 @@ struct DataLoaderOptions {
     std::int64_t prefetch_factor = 2;    ///< batches held ready per worker
     std::optional<std::int64_t> seed{};  ///< epoch e is ordered by seed + e; empty: by the global generator
     bool pin_memory = false;             ///< batches in page-locked memory; without a GPU it has no effect
+    bool persistent_workers = false;     ///< threads stay from epoch to epoch, and may begin the next one early
 };
 
 /// No sampler of one's own: `shuffle` decides.
@@ -83,12 +85,16 @@ struct DatasetCheck<NotOptions<Dataset, Given>> {
 ///         what Python's DataLoader draws, so that after the same `manual_seed` the order is Python's.
 /// Epochs  counted by `begin()`, or told by `set_epoch(n)`; `seek(k)` starts the next epoch at its batch k, and
 ///         `load_state_dict` gives it the order of an epoch of another process.
-/// Threads live as long as an iterator: leaving a loop early, by `break` or by an exception, ends them, and
-///         the loader can be walked again. They gather without autograd and with one intra-op thread each.
-///         Starting one takes tens of microseconds, so there is no `persistent_workers`. One iterator at a
-///         time draws the epochs; the loader must stay where it is while one lives.
-/// Errors  ConfigError for a batch size below 1, negative workers, a prefetch factor below 1, or a sampler
-///         together with `shuffle`. What the dataset throws is thrown at its place in the order, with its own
+/// Threads live as long as an iterator, or with `persistent_workers` as long as the loader: leaving a loop early, by
+///         `break` or by an exception, ends their work, and the loader can be walked again. They gather without autograd
+///         and with one intra-op thread each. One iterator at a time draws the epochs; the loader must stay where
+///         it is while one lives.
+/// Ahead   `prefetch_epoch(n)` lets persistent workers gather the first batches of an epoch before its `begin()`, with the
+///         same result; the trainer calls it before an epoch's last validation. It needs a seed: without one the order
+///         is drawn from the global generator when the epoch begins, and not earlier, as in Python. The dataset must
+///         then not change from epoch to epoch, which copies in Python's persistent workers do not either.
+/// Errors  ConfigError for a batch size below 1, negative workers, a prefetch factor below 1, persistent workers where
+///         there are none, or a sampler together with `shuffle`. What the dataset throws is thrown at its place in the order, with its own
 ///         type.
 /// Cost    an allocation per epoch and what the dataset allocates; the batch is the iterator's, and may be
 ///         moved from.
@@ -129,6 +135,12 @@ class DataLoader {
         std::unique_ptr<detail::LoaderEpoch<Dataset>> epoch_;
     };
 
+    DataLoader(const DataLoader&) = default;
+    DataLoader(DataLoader&&) = default;
+    DataLoader& operator=(const DataLoader&) = default;
+    DataLoader& operator=(DataLoader&&) = default;
+    ~DataLoader() { drop_prefetched(); }
+
     explicit DataLoader(Dataset dataset, DataLoaderOptions options = {})
         requires std::same_as<Sampler, DefaultSampler>
         : dataset_(std::move(dataset)), options_(options) {
@@ -142,18 +154,13 @@ class DataLoader {
 
     /// Starts an epoch: the number told by `set_epoch`, or the one after the last.
     [[nodiscard]] iterator begin() {
-        auto [order, seed] = drawn_order();
-        auto epoch = std::make_unique<detail::LoaderEpoch<Dataset>>(
-            dataset_, std::move(order), samples(),
-            detail::EpochOptions{.batch_size = options_.batch_size,
-                                 .first = std::exchange(first_batch_, 0),
-                                 .batches = size(),
-                                 .workers = options_.num_workers,
-                                 .prefetch = options_.num_workers * options_.prefetch_factor,
-                                 .pin_memory = options_.pin_memory,
-                                 .seed = detail::mixed_seed(seed, static_cast<std::uint64_t>(shard_ ? shard_->rank : 0))});
+        const std::int64_t first_batch = std::exchange(first_batch_, 0);
+        auto epoch = ahead_.take(epoch_, first_batch);
+        if (!epoch) {
+            epoch = started_epoch(epoch_, first_batch);
+        }
         ++epoch_;
-        epoch->start();
+        epoch->advance();
         return iterator{std::move(epoch)};
     }
     [[nodiscard]] std::default_sentinel_t end() const { return {}; }
@@ -173,6 +180,20 @@ class DataLoader {
     /// The number of the epoch that the next `begin()` starts.
     [[nodiscard]] std::int64_t epoch() const { return epoch_; }
     void set_epoch(std::int64_t epoch) { epoch_ = epoch; }
+    /// Has the first batches of an epoch gathered now, for the next `begin()` if that is the epoch which it starts; any change
+    /// of the loader in between drops them. Answers whether that has begun: workers have to be persistent and free,
+    /// and the order has to come from a seed.
+    bool prefetch_epoch(std::int64_t epoch) {
+        drop_prefetched();
+        if (!options_.persistent_workers || !is_seeded() || !ahead_.workers(options_.num_workers)->are_free()) {
+            return false;
+        }
+        ahead_.keep(epoch, started_epoch(epoch, 0));
+        return true;
+    }
+    /// Frees what `prefetch_epoch` had gathered.
+    void drop_prefetched() { ahead_.drop(); }
+
     /// The next epoch (only that one) starts at its batch `batch`; what lies before is not gathered.
     void seek(std::int64_t batch) {
         if (batch < 0 || batch > size()) {
@@ -194,6 +215,10 @@ class DataLoader {
         draw_from_ = drawn_from != nullptr ? drawn_from->tensor() : at::Tensor();
     }
     void set_batch_size(std::int64_t batch_size) {
+        if (batch_size == options_.batch_size) {
+            return;
+        }
+        drop_prefetched();
         DataLoaderOptions changed = options_;
         changed.batch_size = batch_size;
         std::swap(options_, changed);
@@ -206,11 +231,15 @@ class DataLoader {
     }
 
     [[nodiscard]] bool drop_last() const { return options_.drop_last; }
-    void set_drop_last(bool drop_last) { options_.drop_last = drop_last; }
+    void set_drop_last(bool drop_last) {
+        drop_prefetched();
+        options_.drop_last = drop_last;
+    }
 
     /// From now on this rank's share only. An own sampler's order is what is shared out.
     void shard(const ShardOptions& options) {
         static_cast<void>(DistributedSampler(0, {.rank = options.rank, .world_size = options.world_size}));
+        drop_prefetched();
         shard_ = options;
     }
     /// False only when the order is the dataset's.
@@ -224,7 +253,10 @@ class DataLoader {
         return options_.shuffle || !std::same_as<Sampler, DefaultSampler>;
     }
     /// From now on the dataset's order, whatever was asked for before; `false`: the order that was asked for.
-    void set_sequential(bool sequential = true) { sequential_ = sequential; }
+    void set_sequential(bool sequential = true) {
+        drop_prefetched();
+        sequential_ = sequential;
+    }
 
  private:
     void check() const {
@@ -240,10 +272,31 @@ class DataLoader {
             refuse("prefetch_factor = " + std::to_string(options_.prefetch_factor) +
                    ", expected at least 1.");
         }
+        if (options_.persistent_workers && options_.num_workers == 0) {
+            refuse("persistent_workers = true with num_workers = 0; there is no thread to keep. Set num_workers, or leave it out.");
+        }
         if (options_.shuffle && !std::same_as<Sampler, DefaultSampler>) {
             refuse(
                 "shuffle = true together with a sampler; the sampler decides the order, leave shuffle out.");
         }
+    }
+
+    /// Whether the order and the batches' generators are functions of the epoch's number alone.
+    [[nodiscard]] bool is_seeded() const { return options_.seed && std::same_as<Sampler, DefaultSampler>; }
+
+    [[nodiscard]] std::unique_ptr<detail::LoaderEpoch<Dataset>> started_epoch(std::int64_t number, std::int64_t first_batch) {
+        auto [order, seed] = drawn_order(number);
+        auto epoch = std::make_unique<detail::LoaderEpoch<Dataset>>(
+            dataset_, std::move(order), samples(),
+            detail::EpochOptions{.batch_size = options_.batch_size,
+                                 .first = first_batch,
+                                 .batches = size(),
+                                 .workers = options_.num_workers,
+                                 .prefetch = options_.num_workers * options_.prefetch_factor,
+                                 .pin_memory = options_.pin_memory,
+                                 .seed = detail::mixed_seed(seed, static_cast<std::uint64_t>(shard_ ? shard_->rank : 0))});
+        epoch->start(options_.persistent_workers ? ahead_.workers(options_.num_workers) : nullptr);
+        return epoch;
     }
 
     [[nodiscard]] std::int64_t all_samples() const {
@@ -266,13 +319,13 @@ class DataLoader {
 
     /// The order and the seed of the batches' generators; drawn, where they are, with the generator as it was in the epoch
     /// that goes on.
-    [[nodiscard]] std::pair<std::optional<std::vector<std::int64_t>>, std::uint64_t> drawn_order() {
-        const auto seeded = [this] {
-            return detail::mixed_seed(static_cast<std::uint64_t>(*options_.seed), static_cast<std::uint64_t>(epoch_));
+    [[nodiscard]] std::pair<std::optional<std::vector<std::int64_t>>, std::uint64_t> drawn_order(std::int64_t epoch) {
+        const auto seeded = [this, epoch] {
+            return detail::mixed_seed(static_cast<std::uint64_t>(*options_.seed), static_cast<std::uint64_t>(epoch));
         };
-        if (options_.seed && std::same_as<Sampler, DefaultSampler>) {
+        if (is_seeded()) {
             draw_from_ = drawn_from_ = at::Tensor();
-            return {order(), seeded()};
+            return {order(epoch), seeded()};
         }
         std::optional<RngIsolation> without_a_trace;
         if (draw_from_.defined()) {
@@ -283,23 +336,23 @@ class DataLoader {
         drawn_from_ = get_rng_state();
         // Python's iter(DataLoader) draws a base seed for its workers, whether it has some or not.
         const std::uint64_t seed = options_.seed ? seeded() : detail::draw_seed();
-        return {order(), seed};
+        return {order(epoch), seed};
     }
 
     /// The epoch's indices; empty where they are 0, 1, 2, ...
-    [[nodiscard]] std::optional<std::vector<std::int64_t>> order() {
+    [[nodiscard]] std::optional<std::vector<std::int64_t>> order(std::int64_t epoch) {
         std::optional<std::vector<std::int64_t>> all;
         if constexpr (SamplerPolicy<Sampler>) {
             if (!sequential_) {
-                all = sampler_.indices(epoch_);
+                all = sampler_.indices(epoch);
             }
         } else if (!shard_ && options_.shuffle && !sequential_) {
-            all = RandomSampler(dataset_.size(), options_.seed).indices(epoch_);
+            all = RandomSampler(dataset_.size(), options_.seed).indices(epoch);
         }
         if (!shard_) {
             return all;
         }
-        std::vector<std::int64_t> mine = distributed().indices(epoch_);
+        std::vector<std::int64_t> mine = distributed().indices(epoch);
         if (all) {
             for (std::int64_t& index : mine) {
                 index = (*all)[static_cast<std::size_t>(index)];
@@ -308,6 +361,7 @@ class DataLoader {
         return mine;
     }
 
+    detail::EpochAhead<Dataset> ahead_{};  ///< before the dataset, which its threads read
     Dataset dataset_;
     [[no_unique_address]] Sampler sampler_{};
     DataLoaderOptions options_;

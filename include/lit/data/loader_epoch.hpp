@@ -4,40 +4,24 @@
 #include <lit/core/batch.hpp>
 #include <lit/data/batch_generator.hpp>
 #include <lit/data/dataset.hpp>
+#include <lit/data/worker_threads.hpp>
 
 #include <ATen/Context.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
-
-#include <dlfcn.h>
 
 #include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
 namespace lit::detail {
-
-/// Makes LibTorch's kernels run on one thread when called from this thread, and only from this one.
-///
-/// at::set_num_threads would also change what threads started later get, autograd's among them. OpenMP's own
-/// setting belongs to the calling thread; it is looked up, since which OpenMP is there is LibTorch's matter.
-inline void use_one_intraop_thread() {
-    static_cast<void>(
-        at::get_num_threads());  // LibTorch initialises a thread lazily, and must have done so before
-    at::internal::lazy_init_num_threads();
-    using SetThreads = void (*)(int);
-    if (const auto set = reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "omp_set_num_threads"))) {
-        set(1);
-    }
-}
 
 struct EpochOptions {
     std::int64_t batch_size;
@@ -70,14 +54,19 @@ class LoaderEpoch {
     LoaderEpoch& operator=(const LoaderEpoch&) = delete;
     ~LoaderEpoch() { stop(); }
 
-    /// Starts the threads and fetches the first batch. Apart from the constructor, so that the destructor
-    /// runs if it throws.
-    void start() {
-        const std::int64_t remaining = options_.batches - options_.first;
-        for (std::int64_t worker = 0; worker < std::min(options_.workers, remaining); ++worker) {
-            threads_.emplace_back([this] { work(); });
+    /// Lets the workers begin: those given if they are free, else threads of this epoch's own.
+    void start(std::shared_ptr<WorkerThreads> given) {
+        const std::int64_t threads = std::min(options_.workers, options_.batches - options_.first);
+        if (threads <= 0) {
+            return;
         }
-        advance();
+        const auto job = [this] { work(); };
+        if (given && (job_ = given->begin(job)) != 0) {
+            workers_ = std::move(given);
+        } else {
+            workers_ = std::make_shared<WorkerThreads>(threads);
+            job_ = workers_->begin(job);
+        }
     }
 
     [[nodiscard]] bool done() const { return !current_.has_value(); }
@@ -100,7 +89,7 @@ class LoaderEpoch {
             stop();
             return;
         }
-        if (threads_.empty()) {
+        if (!workers_) {
             const std::int64_t index = std::exchange(next_, options_.batches);  // an exception ends the epoch
             current_.emplace(gather(index));
             next_ = index + 1;
@@ -140,7 +129,6 @@ class LoaderEpoch {
     /// A worker: claims the next batch, gathers it, puts it into its place. At most `prefetch` batches are
     /// under way.
     void work() {
-        use_one_intraop_thread();
         std::unique_lock lock(mutex_);
         for (;;) {
             room_.wait(lock, [this] {
@@ -150,6 +138,9 @@ class LoaderEpoch {
                 return;
             }
             const std::int64_t index = claimed_++;
+            if (claimed_ == options_.batches) {
+                room_.notify_all();  // the others are through
+            }
             lock.unlock();
             Slot slot;
             try {
@@ -190,10 +181,10 @@ class LoaderEpoch {
             stopped_ = true;
         }
         room_.notify_all();
-        for (std::thread& thread : threads_) {
-            thread.join();
+        if (workers_) {
+            workers_->wait(job_);
+            workers_.reset();
         }
-        threads_.clear();
     }
 
     const Dataset& dataset_;
@@ -209,7 +200,8 @@ class LoaderEpoch {
     std::int64_t claimed_;             // the batch that a worker claims next
     bool stopped_ = false;
     std::vector<Slot> slots_;
-    std::vector<std::thread> threads_{};
+    std::shared_ptr<WorkerThreads> workers_{};
+    std::uint64_t job_ = 0;
 };
 
 }  // namespace lit::detail

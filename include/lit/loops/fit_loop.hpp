@@ -51,6 +51,9 @@ class FitLoop {
         }
         if (loader_.has_value()) {
             sizing_.give_back(loader_.get());
+            if constexpr (PrefetchesEpoch<Returned>) {
+                deref(loader_.get()).drop_prefetched();
+            }
         }
     }
 
@@ -190,9 +193,22 @@ class FitLoop {
             progress.validation_batch.total = {};
         }
         if (!(resumed_inside && progress.batch.is_last_batch)) {
-            epoch_.run(deref(loader_.get()), first_batch, resumed_inside && placed_, [this] { return can_stop_early(); });
+            epoch_.run(deref(loader_.get()), first_batch, resumed_inside && placed_, [this] { return can_stop_early(); },
+                       [this] { prefetch_next_epoch(); });
         }
         finish_epoch();
+    }
+
+    /// Where another epoch is to come, and from this loader; if it does not, what was begun is dropped at the end.
+    void prefetch_next_epoch() {
+        if constexpr (PrefetchesEpoch<Returned>) {
+            const std::int64_t next = run_.state().progress.epoch.current.processed + 1;
+            const std::int64_t max_steps = run_.options().max_steps;
+            if ((max_epochs_ == -1 || next < max_epochs_) && (max_steps == -1 || run_.global_step() < max_steps) &&
+                !run_.should_stop() && run_.options().reload_dataloaders_every_n_epochs == 0) {
+                deref(loader_.get()).prefetch_epoch(next);
+            }
+        }
     }
 
     static constexpr bool stateful = StatefulLoader<Returned>;

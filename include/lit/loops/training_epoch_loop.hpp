@@ -83,9 +83,9 @@ class TrainingEpochLoop {
     }
 
     /// Trains on the batches of the loader from `first` on, where it stands if it is `placed`. `may_stop()` answers
-    /// whether the minimum is met.
-    template <class Loader, class MayStop>
-    void run(Loader& loader, std::int64_t first, bool placed, MayStop&& may_stop) {
+    /// whether the minimum is met; `last_trained()` is called between the last batch and the validation that may follow.
+    template <class Loader, class MayStop, class LastTrained>
+    void run(Loader& loader, std::int64_t first, bool placed, MayStop&& may_stop, LastTrained&& last_trained) {
         if (done(may_stop)) {
             return;
         }
@@ -94,6 +94,9 @@ class TrainingEpochLoop {
             with_transferred(run_, batch, 0, [&](const auto& moved) { goes_on = advance(moved, batch_idx, is_last); });
             if (!goes_on) {
                 return false;
+            }
+            if (is_last) {
+                last_trained();
             }
             after_batch(batch_idx, may_stop);
             return !done(may_stop);
