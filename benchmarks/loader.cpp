@@ -37,6 +37,8 @@
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <thread>
+#include <type_traits>
 #include <utility>
 
 namespace {
@@ -114,9 +116,9 @@ struct Times {
 
 lit::Example as_it_is(lit::Example batch) { return batch; }
 
-/// `receive` is done to each batch before it counts as there.
-template <class Make, class Receive>
-Times walk(std::int64_t images, Make&& make, Receive receive) {
+/// `receive` is done to each batch before it counts as there; `pause`, after an epoch, counts nowhere.
+template <class Make, class Receive, class Pause = std::nullptr_t>
+Times walk(std::int64_t images, Make&& make, Receive receive, [[maybe_unused]] Pause pause = {}) {
     Times times{};
     const auto start = Clock::now();
     auto loader = make();
@@ -137,6 +139,10 @@ Times walk(std::int64_t images, Make&& make, Receive receive) {
         }
         times.epoch = seconds(ended, last);
         ended = last;
+        if constexpr (!std::is_null_pointer_v<Pause>) {
+            pause(loader);
+            ended = Clock::now();
+        }
     }
     return times;
 }
@@ -225,9 +231,31 @@ int main(int argc, char** argv) {
                  [&] {
                      return lit::DataLoader{
                          lit::mapped(images, function),
-                         {.batch_size = batch_size, .shuffle = true, .num_workers = workers}};
+                         {.batch_size = batch_size,
+                          .shuffle = true,
+                          .num_workers = workers,
+                          .persistent_workers = workers > 0}};
                  },
                  as_it_is));
+    };
+    // As in a fit: the next epoch is begun before the validation, here 20 ms of sleep.
+    const auto begun_ahead = [&](std::int64_t workers) {
+        const Times times = walk(
+            count,
+            [&] {
+                return lit::DataLoader{lit::mapped(images, floats),
+                                       {.batch_size = batch_size,
+                                        .shuffle = true,
+                                        .num_workers = workers,
+                                        .seed = 1,
+                                        .persistent_workers = true}};
+            },
+            as_it_is,
+            [](auto& loader) {
+                loader.prefetch_epoch(loader.epoch());
+                std::this_thread::sleep_for(std::chrono::milliseconds(20));
+            });
+        report("between epochs: lit" + with(workers) + ", begun before the validation", times.between * 1e3, "ms");
     };
     // The peer makes floats of a batch where it receives it, which is what costs least there.
     const auto pythons = [&](const std::string& work, std::int64_t workers, bool persistent) {
@@ -240,6 +268,7 @@ int main(int argc, char** argv) {
         for (const std::int64_t workers : {0, 1, 2}) {
             lits("plain", workers, floats);
         }
+        begun_ahead(2);
         tell_rate("plain: by hand, C++", by_hand(images, floats));
         for (const std::size_t workers : {0U, 2U}) {
             tell("plain", "torch::data" + with(static_cast<std::int64_t>(workers)),

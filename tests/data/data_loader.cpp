@@ -315,7 +315,9 @@ TEST_SUITE("data/data_loader") {
     TEST_CASE("persistent workers stay from epoch to epoch, and end with the loader") {
         const auto before = threads();
         {
-            Loader loader{numbers(20), {.batch_size = 4, .shuffle = true, .num_workers = 2, .seed = 3, .persistent_workers = true}};
+            Loader loader{
+                numbers(20),
+                {.batch_size = 4, .shuffle = true, .num_workers = 2, .seed = 3, .persistent_workers = true}};
             const Epoch first = walk(loader);
             CHECK(threads() == before + 2);
             const Epoch second = walk(loader);

@@ -94,8 +94,8 @@ struct DatasetCheck<NotOptions<Dataset, Given>> {
 ///         is drawn from the global generator when the epoch begins, and not earlier, as in Python. The dataset must
 ///         then not change from epoch to epoch, which copies in Python's persistent workers do not either.
 /// Errors  ConfigError for a batch size below 1, negative workers, a prefetch factor below 1, persistent workers where
-///         there are none, or a sampler together with `shuffle`. What the dataset throws is thrown at its place in the order, with its own
-///         type.
+///         there are none, or a sampler together with `shuffle`. What the dataset throws is thrown at its place in the
+///         order, with its own type.
 /// Cost    an allocation per epoch and what the dataset allocates; the batch is the iterator's, and may be
 ///         moved from.
 /// Source  torch.utils.data.DataLoader, same defaults; there is no `collate_fn`, since datasets gather whole
@@ -273,7 +273,8 @@ class DataLoader {
                    ", expected at least 1.");
         }
         if (options_.persistent_workers && options_.num_workers == 0) {
-            refuse("persistent_workers = true with num_workers = 0; there is no thread to keep. Set num_workers, or leave it out.");
+            refuse("persistent_workers = true with num_workers = 0; there is no thread to keep. Set num_workers, or "
+                   "leave it out.");
         }
         if (options_.shuffle && !std::same_as<Sampler, DefaultSampler>) {
             refuse(

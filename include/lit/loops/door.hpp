@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/callbacks/callback.hpp>
+#include <lit/collectives/collective.hpp>
 #include <lit/core/hooks.hpp>
 #include <lit/data/loader.hpp>
 #include <lit/loops/batches.hpp>
@@ -243,10 +244,14 @@ consteval Mistake check_fit_types() {
         if constexpr (!step.made()) {
             using Batch = const batch_of<Run, TrainRequest>;
             if constexpr (automatic_optimization<M>) {
-                static_assert(check_returned_loss<
-                              std::remove_cvref_t<returned_of<hooks::training_step, Run, Batch, I>>>());
+                using Returned = std::remove_cvref_t<returned_of<hooks::training_step, Run, Batch, I>>;
+                static_assert(check_returned_loss<Returned>());
+                static_assert(!BringsGradients<Returned> ||
+                                  std::same_as<std::remove_cvref_t<decltype(std::declval<Run&>().collective())>, SingleProcess>,
+                              "lit: this step computes its gradients without autograd, to which a strategy of several processes "
+                              "listens. Train on one process, or with forward() and a loss of LibTorch's.");
                 static_assert(
-                    ReturnsLoss<std::remove_cvref_t<returned_of<hooks::training_step, Run, Batch, I>>>,
+                    ReturnsLoss<Returned>,
                     "lit: training_step has to return the loss in automatic optimization: an at::Tensor, an "
                     "std::optional of one, or a struct with a member loss. To optimize by hand, write static "
                     "constexpr bool automatic_optimization = false; in the module.");

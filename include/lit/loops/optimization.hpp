@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/collectives/collective.hpp>
 #include <lit/core/error.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/managed_optimizer.hpp>
@@ -192,9 +191,6 @@ class Optimization {
     template <class Returned>
     static auto brings_gradients([[maybe_unused]] const Returned& returned, [[maybe_unused]] std::int64_t window) {
         if constexpr (BringsGradients<Returned>) {
-            static_assert(std::same_as<std::remove_cvref_t<decltype(std::declval<Run&>().collective())>, SingleProcess>,
-                          "lit: this step computes its gradients without autograd, to which a strategy of several processes "
-                          "listens. Train on one process, or with forward() and a loss of LibTorch's.");
             return [returned, window] { returned.backward(1.0 / static_cast<double>(window)); };
         } else {
             return nullptr;

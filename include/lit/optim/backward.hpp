@@ -9,6 +9,7 @@
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
 #include <torch/csrc/autograd/input_buffer.h>
+#include <torch/csrc/autograd/input_metadata.h>
 #include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
@@ -27,9 +28,10 @@ namespace lit {
 ///
 /// The engine prepares for several threads, devices, nested calls and hooks: for every node it takes a lock, and sets and
 /// restores all of the thread's settings. A graph that lies on the CPU, whose nodes are LibTorch's own operators and that has
-/// no hooks, needs none of that; its nodes are called here, in the engine's order, so that gradients are equal to the
-/// bit. Whatever else there is goes to the engine: other devices, hooks of tensors and of nodes (DistributedDataParallel's
-/// too), `retain_grad`, functions of one's own, in-place changes of views, anomaly detection, another engine than LibTorch's.
+/// no hooks, needs none of that; its nodes are called here, in the engine's order, so that gradients are equal to the bit.
+/// Whatever else there is goes to the engine: other devices, nested tensors, hooks of tensors and of nodes (those of
+/// LibTorch's Reducer too), `retain_grad`, functions of one's own, in-place changes of views, anomaly detection, another
+/// engine than LibTorch's.
 ///
 /// Errors  those of `at::Tensor::backward`, with the same types and texts.
 /// Cost    the nodes' own; buffers are kept from call to call. A small network's backward pass takes about two thirds
@@ -90,7 +92,8 @@ class Backward {
             return false;
         }
         for (Index input = 0; input < node.num_inputs(); ++input) {
-            if (!node.input_metadata(input).device().is_cpu()) {
+            const torch::autograd::InputMetadata& metadata = node.input_metadata(input);
+            if (!metadata.device().is_cpu() || metadata.is_tensor_subclass() || metadata.is_nested_tensor()) {
                 return false;
             }
         }
