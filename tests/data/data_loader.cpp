@@ -362,6 +362,15 @@ TEST_SUITE("data/data_loader") {
 
         SUBCASE("it is taken up by the next begin()") {
             CHECK(walk(loader) == expected(0));
+            {
+                auto at_the_last = loader.begin();
+                for (int i = 0; i < 7; ++i) {
+                    ++at_the_last;
+                }
+                CHECK(loader.prefetch_epoch(1));  // whatever the workers were at a moment ago
+            }
+            loader.set_epoch(1);
+            loader.drop_prefetched();
             gathered = 0;
             REQUIRE(loader.prefetch_epoch(1));
             CHECK(wait_for(4) == 4);  // as many as are held ready
@@ -401,6 +410,21 @@ TEST_SUITE("data/data_loader") {
             CHECK(walk(moved) == expected(0));
             REQUIRE(moved.prefetch_epoch(1));
             REQUIRE(copy.prefetch_epoch(1));
+        }
+        SUBCASE("another loader is assigned") {
+            const auto before = threads();
+            Loader assigned{numbers(24), options};
+            REQUIRE(assigned.prefetch_epoch(0));
+            auto more = options;
+            more.num_workers = 5;
+            const Loader given{numbers(24), more};
+            assigned = given;
+            CHECK(walk(assigned) == expected(0));
+            CHECK(threads_fall_to(before + 5));
+            REQUIRE(assigned.prefetch_epoch(1));
+            assigned = Loader{numbers(24), options};
+            CHECK(walk(assigned) == expected(0));
+            CHECK(threads_fall_to(before + 2));
         }
         SUBCASE("while the workers are busy, without a seed, or without workers that stay, nothing is begun") {
             auto at_work = loader.begin();

@@ -4,10 +4,15 @@
 #include <doctest/doctest.h>
 
 #include <ATen/autocast_mode.h>
+#include <ATen/record_function.h>
 #include <torch/csrc/autograd/anomaly_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/torch.h>
 
+#include <malloc.h>
+
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -71,6 +76,12 @@ void check_as_engine(const std::vector<at::Tensor>& of, const Make& loss) {
     for (const int times : {1, 3}) {
         check_equal(gradients(of, loss, false, times), gradients(of, loss, true, times));
     }
+}
+
+/// Bytes that this process has allocated, as the C library counts them.
+std::size_t allocated() {
+    const struct mallinfo2 info = ::mallinfo2();
+    return info.uordblks + info.hblkhd;
 }
 
 struct Doubled : torch::autograd::Function<Doubled> {
@@ -219,6 +230,35 @@ TEST_SUITE("optim/backward") {
         CHECK(w.grad().storage().use_count() == 1);
     }
 
+    TEST_CASE("gradients on the way are freed as the walk goes on, as the engine does") {
+        // The most that is allocated when a node of the backward pass begins.
+        static std::size_t most;
+        constexpr std::size_t bytes = 4 << 20;
+        const at::Tensor w = torch::rand({bytes / 4}).requires_grad_();
+        const auto most_in = [&](auto&& backward) {
+            at::Tensor x = w;
+            for (int i = 0; i < 30; ++i) {
+                x = x.tanh();
+            }
+            const at::Tensor loss = x.sum();
+            w.mutable_grad() = at::Tensor();
+            const std::size_t before = allocated();
+            most = 0;
+            const auto handle = at::addThreadLocalCallback(
+                at::RecordFunctionCallback([](const at::RecordFunction& /*node*/) -> std::unique_ptr<at::ObserverContext> {
+                    most = std::max(most, allocated());
+                    return nullptr;
+                }).scopes({at::RecordScope::BACKWARD_FUNCTION}));
+            backward(loss);
+            at::removeCallback(handle);
+            return most - std::min(most, before);
+        };
+        lit::Backward backward;
+        CHECK(backward.walks(w.sum()));
+        CHECK(most_in([&](const at::Tensor& loss) { backward(loss); }) < 4 * bytes);
+        CHECK(most_in([](const at::Tensor& loss) { loss.backward(); }) < 4 * bytes);
+    }
+
     TEST_CASE("errors are the engine's") {
         const auto text = [](auto&& function) -> std::string {
             try {
@@ -238,6 +278,12 @@ TEST_SUITE("optim/backward") {
             CHECK(at::equal(w.grad(), at::ones({2})));
         };
         SUBCASE("not of one element") { check_same([] { return torch::ones({2}).requires_grad_() * 2; }); }
+        SUBCASE("complex") {
+            check_same([] {
+                const at::Tensor w = at::ones({2}, at::kComplexFloat).requires_grad_();
+                return (w * w).sum();
+            });
+        }
         SUBCASE("without a graph") { check_same([] { return torch::ones({}); }); }
         SUBCASE("undefined") { check_same([] { return at::Tensor(); }); }
         SUBCASE("a second time") {
@@ -314,6 +360,19 @@ TEST_SUITE("optim/backward") {
             CHECK(calls == 2);
         }
         SUBCASE("a function of one's own") { CHECK(at::equal(gradient(Doubled::apply(w).sum()), at::full({3}, 2.0))); }
+        SUBCASE("a loss inside the engine's own task, which wants other gradients") {
+            const at::Tensor x = torch::ones({2}).requires_grad_();
+            const at::Tensor y = x * 3;
+            y.register_hook([&](const at::Tensor& /*g*/) {
+                const at::AutoGradMode with_graph(true);
+                const at::Tensor inner = w.exp().sum();
+                CHECK_FALSE(backward.walks(inner));
+                backward(inner);
+            });
+            const auto of_x = torch::autograd::grad({y.sum()}, {x});
+            CHECK(at::equal(of_x[0], at::full({2}, 3.0)));
+            CHECK(at::equal(w.grad(), w.detach().exp()));
+        }
         SUBCASE("a view that is changed in place") {
             const at::Tensor y = w * 1;
             y.narrow(0, 0, 1).mul_(4);

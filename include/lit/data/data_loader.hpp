@@ -16,6 +16,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -90,9 +91,11 @@ struct DatasetCheck<NotOptions<Dataset, Given>> {
 ///         and with one intra-op thread each. One iterator at a time draws the epochs; the loader must stay where
 ///         it is while one lives.
 /// Ahead   `prefetch_epoch(n)` lets persistent workers gather the first batches of an epoch before its `begin()`, with the
-///         same result; the trainer calls it before an epoch's last validation. It needs a seed: without one the order
-///         is drawn from the global generator when the epoch begins, and not earlier, as in Python. The dataset must
-///         then not change from epoch to epoch, which copies in Python's persistent workers do not either.
+///         same result; the trainer calls it before an epoch's last validation. The order has to come from `seed`: one
+///         that is drawn from the global generator is drawn when the epoch begins, as in Python, and a sampler of one's
+///         own may do so. Nothing is begun while this epoch goes on: where `limit_train_batches` cuts it short, for
+///         one. With persistent workers the dataset must not be changed between epochs: threads read it, where Python's
+///         workers have copies.
 /// Errors  ConfigError for a batch size below 1, negative workers, a prefetch factor below 1, persistent workers where
 ///         there are none, or a sampler together with `shuffle`. What the dataset throws is thrown at its place in the
 ///         order, with its own type.
@@ -180,16 +183,20 @@ class DataLoader {
     /// The number of the epoch that the next `begin()` starts.
     [[nodiscard]] std::int64_t epoch() const { return epoch_; }
     void set_epoch(std::int64_t epoch) { epoch_ = epoch; }
-    /// Has the first batches of an epoch gathered now, for the next `begin()` if that is the epoch which it starts; any change
-    /// of the loader in between drops them. Answers whether that has begun: workers have to be persistent and free,
-    /// and the order has to come from a seed.
+    /// Has the first batches of an epoch gathered now, for the next `begin()` if that is the epoch which it starts, from its
+    /// first batch on and with the loader as it is now. Answers whether that has begun: workers have to be persistent and
+    /// free, and the order has to come from a seed. What cannot be begun now says why at `begin()`.
     bool prefetch_epoch(std::int64_t epoch) {
         drop_prefetched();
-        if (!options_.persistent_workers || !is_seeded() || !ahead_.workers(options_.num_workers)->are_free()) {
+        try {
+            if (!options_.persistent_workers || !is_seeded() || !ahead_.workers(options_.num_workers)->are_free()) {
+                return false;
+            }
+            ahead_.keep(epoch, started_epoch(epoch, 0));
+            return true;
+        } catch (const std::exception&) {
             return false;
         }
-        ahead_.keep(epoch, started_epoch(epoch, 0));
-        return true;
     }
     /// Frees what `prefetch_epoch` had gathered.
     void drop_prefetched() { ahead_.drop(); }

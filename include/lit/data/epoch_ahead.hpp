@@ -20,14 +20,14 @@ class EpochAhead {
  public:
     EpochAhead() = default;
     EpochAhead(const EpochAhead& /*other*/) {}
-    EpochAhead(EpochAhead&& other) noexcept { other.drop(); }
+    EpochAhead(EpochAhead&& other) noexcept { other.end(); }
     EpochAhead& operator=(const EpochAhead& /*other*/) {
-        drop();
+        end();
         return *this;
     }
     EpochAhead& operator=(EpochAhead&& other) noexcept {
-        drop();
-        other.drop();
+        end();
+        other.end();
         return *this;
     }
     ~EpochAhead() = default;
@@ -52,6 +52,12 @@ class EpochAhead {
     void drop() noexcept { epoch_.reset(); }
 
  private:
+    /// As `drop`, and of the threads too.
+    void end() noexcept {
+        drop();
+        workers_.reset();
+    }
+
     std::shared_ptr<WorkerThreads> workers_;
     std::unique_ptr<LoaderEpoch<Dataset>> epoch_;
     std::int64_t number_ = 0;

@@ -129,8 +129,8 @@ concept LoaderRange = !std::is_void_v<T> && (detail::is_loader_range<T>() || det
 /// size()           optional: the number of batches (SizedLoader). Without it the loader ends when it ends.
 /// set_epoch(n)     optional: called before epoch n starts, so that the order can depend on it (SetsEpoch).
 /// shard(...)       optional: keeps only this rank's part (Shardable).
-/// prefetch_epoch(n), drop_prefetched()  optional: called before the last validation of an epoch that epoch n will follow, and
-///                  when it does not after all (PrefetchesEpoch).
+/// prefetch_epoch(n), drop_prefetched()  optional: the first is called after the last batch of an epoch that epoch n is to
+///                  follow, before the validation; the second at the end of every fit (PrefetchesEpoch).
 /// seek(k)          optional: the next epoch starts at its batch k, at no cost for those before (Seekable).
 /// state_dict(), load_state_dict(d)  optional: what the epoch under way depends on (StatefulLoader).
 /// Models           DataLoader, any container of batches, a `torch::data` loader, a pointer to one of these,

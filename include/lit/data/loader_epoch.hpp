@@ -102,6 +102,9 @@ class LoaderEpoch {
             std::rethrow_exception(std::move(slot.error));
         }
         current_ = std::move(slot.batch);
+        if (next_ == options_.batches) {
+            stop();  // nothing is left to gather: the workers are free at once
+        }
     }
 
  private:

@@ -33,7 +33,8 @@ inline void use_one_intraop_thread() {
 /// Threads that call one job after another, each of them every job once; with one intra-op thread of LibTorch's each.
 class WorkerThreads {
  public:
-    explicit WorkerThreads(std::int64_t count) {
+    /// Where a thread cannot be started, those before it are ended: the object is complete by then.
+    explicit WorkerThreads(std::int64_t count) : WorkerThreads() {
         for (std::int64_t i = 0; i < count; ++i) {
             threads_.emplace_back([this] { work(); });
         }
@@ -74,6 +75,8 @@ class WorkerThreads {
     }
 
  private:
+    WorkerThreads() = default;
+
     void work() {
         use_one_intraop_thread();
         std::uint64_t done = 0;

@@ -8,6 +8,7 @@
 #include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
+#include <torch/csrc/autograd/graph_task.h>
 #include <torch/csrc/autograd/input_buffer.h>
 #include <torch/csrc/autograd/input_metadata.h>
 #include <torch/csrc/autograd/variable.h>
@@ -31,11 +32,11 @@ namespace lit {
 /// no hooks, needs none of that; its nodes are called here, in the engine's order, so that gradients are equal to the bit.
 /// Whatever else there is goes to the engine: other devices, nested tensors, hooks of tensors and of nodes (those of
 /// LibTorch's Reducer too), `retain_grad`, functions of one's own, in-place changes of views, anomaly detection, another
-/// engine than LibTorch's.
+/// engine than LibTorch's, a call from inside the engine. A profile shows the nodes, without the engine's ranges around them.
 ///
 /// Errors  those of `at::Tensor::backward`, with the same types and texts.
 /// Cost    the nodes' own; buffers are kept from call to call. A small network's backward pass takes about two thirds
-///         of the engine's time.
+///         of the engine's time; where the engine has to be called, looking for the reason comes on top.
 /// Threads one object is for one thread at a time.
 /// Source  torch.Tensor.backward, with retain_graph and create_graph false.
 class Backward {
@@ -101,14 +102,16 @@ class Backward {
         if (type == typeid(torch::autograd::AccumulateGrad)) {
             return !node.tensor_post_acc_grad_hooks();
         }
-        // LibTorch's operators have nodes in a namespace of their own, as the name in the Itanium ABI tells. They do not ask the
-        // engine for the task under way, as a function of one's own or a view's copy may.
+        // LibTorch's operators have nodes in a namespace of their own, as the name in the Itanium ABI tells. Of the engine they
+        // ask which gradients are wanted, all without a task under way; a function of one's own may ask more.
         return std::string_view(type.name()).starts_with("N5torch8autograd9generated");
     }
 
     /// Where the graph begins; nowhere if it is not for us. It owns the graph: of a loss that is a leaf nobody else does.
+    /// Inside the engine's own task the nodes would take its wishes for ours.
     [[nodiscard]] static Edge root_of(const at::Tensor& loss) {
-        if (!loss.defined() || !loss.device().is_cpu() || loss.sym_numel() != 1 || !loss.requires_grad() ||
+        if (!loss.defined() || !loss.device().is_cpu() || loss.sym_numel() != 1 || !loss.is_floating_point() ||
+            !loss.requires_grad() || torch::autograd::get_current_graph_task_exec_info() != nullptr ||
             torch::autograd::AnomalyMode::is_enabled() ||
             &torch::autograd::Engine::get_default_engine() != &torch::autograd::Engine::get_base_engine()) {
             return {};
@@ -118,6 +121,8 @@ class Backward {
 
     /// Notes the nodes of the graph, each once, and how many gradients each gets; false if one is not plain.
     [[nodiscard]] bool collect(const Edge& root) {
+        entries_.clear();
+        ready_.clear();
         std::fill(places_.begin(), places_.end(), nobody);
         if (!add(root.function.get())) {
             return false;
@@ -178,7 +183,10 @@ class Backward {
             Entry& entry = entries_[ready_.back().index];
             ready_.pop_back();
             Node& node = *entry.node;
-            torch::autograd::variable_list outputs = node(std::move(entry.gradients));
+            node.will_release_variables();
+            // The gradients go with the call: the node only reads them, and who holds another reference keeps the next node from
+            // taking the memory.
+            torch::autograd::variable_list outputs = node(std::exchange(entry.gradients, {}));
             torch::autograd::validate_outputs(node.next_edges(), outputs, [&node](const std::string& what) {
                 return "Function " + node.name() + " returned an " + what;
             });
