@@ -232,13 +232,17 @@ TEST_SUITE("optim/backward") {
 
     TEST_CASE("gradients on the way are freed as the walk goes on, as the engine does") {
         // The most that is allocated when a node of the backward pass begins.
+        if (allocated() == 0) {
+            MESSAGE("not counted here: the allocator of a sanitizer tells nothing");
+            return;
+        }
         static std::size_t most;
         constexpr std::size_t bytes = 4 << 20;
         const at::Tensor w = torch::rand({bytes / 4}).requires_grad_();
         const auto most_in = [&](auto&& backward) {
             at::Tensor x = w;
             for (int i = 0; i < 30; ++i) {
-                x = x.tanh();
+                x = x * 0.5;  // keeps nothing that would be freed in exchange
             }
             const at::Tensor loss = x.sum();
             w.mutable_grad() = at::Tensor();
@@ -251,6 +255,7 @@ TEST_SUITE("optim/backward") {
                 }).scopes({at::RecordScope::BACKWARD_FUNCTION}));
             backward(loss);
             at::removeCallback(handle);
+            REQUIRE(most > 0);
             return most - std::min(most, before);
         };
         lit::Backward backward;
