@@ -43,7 +43,7 @@ CONTRACT = {
     "core": None,
     "collectives": {"collective.hpp"},
     "data": {"dataset.hpp", "loader.hpp", "data_module.hpp"},
-    "optim": {"optimizer.hpp", "scheduler.hpp", "configuration.hpp", "clip.hpp"},
+    "optim": {"optimizer.hpp", "scheduler.hpp", "configuration.hpp", "clip.hpp", "backward.hpp"},
     "loggers": {"logger.hpp"},
     "profilers": {"profiler.hpp"},
     "metrics": {"metric.hpp"},

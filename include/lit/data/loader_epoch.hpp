@@ -60,12 +60,11 @@ class LoaderEpoch {
         if (threads <= 0) {
             return;
         }
-        const auto job = [this] { work(); };
-        if (given && (job_ = given->begin(job)) != 0) {
+        if (given && (job_ = given->begin(*this)) != 0) {
             workers_ = std::move(given);
         } else {
             workers_ = std::make_shared<WorkerThreads>(threads);
-            job_ = workers_->begin(job);
+            job_ = workers_->begin(*this);
         }
     }
 
@@ -107,28 +106,6 @@ class LoaderEpoch {
         }
     }
 
- private:
-    struct Slot {
-        std::optional<Batch> batch;
-        std::exception_ptr error;
-    };
-
-    [[nodiscard]] Batch gather(std::int64_t index) const {
-        const at::NoGradGuard no_grad;
-        const BatchGeneratorScope random(mixed_seed(options_.seed, static_cast<std::uint64_t>(index)));
-        const std::int64_t begin = index * options_.batch_size;
-        const std::int64_t end = std::min(begin + options_.batch_size, samples_);
-        Batch batch = order_ ? dataset_.get_batch(Indices(*order_).subspan(
-                                   static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)))
-                             : get_range(dataset_, begin, end);
-        if constexpr (MappableBatch<Batch>) {
-            if (options_.pin_memory && at::globalContext().hasCUDA()) {
-                for_each_tensor(batch, [](at::Tensor& tensor) { tensor = tensor.pin_memory(); });
-            }
-        }
-        return batch;
-    }
-
     /// A worker: claims the next batch, gathers it, puts it into its place. At most `prefetch` batches are
     /// under way.
     void work() {
@@ -161,6 +138,28 @@ class LoaderEpoch {
                 ready_.notify_one();
             }
         }
+    }
+
+ private:
+    struct Slot {
+        std::optional<Batch> batch;
+        std::exception_ptr error;
+    };
+
+    [[nodiscard]] Batch gather(std::int64_t index) const {
+        const at::NoGradGuard no_grad;
+        const BatchGeneratorScope random(mixed_seed(options_.seed, static_cast<std::uint64_t>(index)));
+        const std::int64_t begin = index * options_.batch_size;
+        const std::int64_t end = std::min(begin + options_.batch_size, samples_);
+        Batch batch = order_ ? dataset_.get_batch(Indices(*order_).subspan(
+                                   static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)))
+                             : get_range(dataset_, begin, end);
+        if constexpr (MappableBatch<Batch>) {
+            if (options_.pin_memory && at::globalContext().hasCUDA()) {
+                for_each_tensor(batch, [](at::Tensor& tensor) { tensor = tensor.pin_memory(); });
+            }
+        }
+        return batch;
     }
 
     [[nodiscard]] Slot take() {

@@ -8,10 +8,8 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <mutex>
 #include <thread>
-#include <utility>
 #include <vector>
 
 namespace lit::detail {
@@ -56,13 +54,16 @@ class WorkerThreads {
         const std::lock_guard lock(mutex_);
         return at_work_ == 0;
     }
-    /// The number of the job, to wait for it; 0, and nothing is begun, while another one is not over. The job must not throw.
-    [[nodiscard]] std::uint64_t begin(std::function<void()> job) {
+    /// Has each thread call `job.work()` once, which must not throw; the job stays where it is until `wait` is over. Returns its
+    /// number, to wait for it; 0, and nothing is begun, while another one is not over.
+    template <class Job>
+    [[nodiscard]] std::uint64_t begin(Job& job) {
         const std::lock_guard lock(mutex_);
         if (at_work_ > 0) {
             return 0;
         }
-        job_ = std::move(job);
+        job_ = &job;
+        call_ = [](void* begun) { static_cast<Job*>(begun)->work(); };
         at_work_ = threads_.size();
         ++number_;
         begins_.notify_all();
@@ -88,7 +89,7 @@ class WorkerThreads {
             }
             done = number_;
             lock.unlock();
-            job_();  // stays until all threads are through with it
+            call_(job_);  // both stay until all threads are through
             lock.lock();
             if (--at_work_ == 0) {
                 over_.notify_all();
@@ -99,7 +100,8 @@ class WorkerThreads {
     std::mutex mutex_;
     std::condition_variable begins_;
     std::condition_variable over_;
-    std::function<void()> job_;
+    void* job_ = nullptr;
+    void (*call_)(void*) = nullptr;
     std::uint64_t number_ = 0;
     std::size_t at_work_ = 0;
     bool ends_ = false;
