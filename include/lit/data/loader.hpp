@@ -216,6 +216,20 @@ void set_epoch_if(T& loader, std::int64_t epoch) {
     }
 }
 
+/// Has a loader begin an epoch ahead, or drop what it began, if it can.
+template <LoaderPolicy T>
+void prefetch_epoch_if(T& loader, std::int64_t epoch) {
+    if constexpr (PrefetchesEpoch<T>) {
+        deref(loader).prefetch_epoch(epoch);
+    }
+}
+template <LoaderPolicy T>
+void drop_prefetched_if(T& loader) {
+    if constexpr (PrefetchesEpoch<T>) {
+        deref(loader).drop_prefetched();
+    }
+}
+
 /// Calls `function(loader, index)` for the one loader, or for each of several in order.
 template <LoaderSource T, class Function>
 void for_each_loader(T& source, Function&& function) {

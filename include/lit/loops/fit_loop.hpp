@@ -46,14 +46,12 @@ class FitLoop {
     ~FitLoop() {
         run_.state().train_loader = {};
         run_.state().resume_point = {};
-        if (put_in_order_ && loader_.has_value()) {
-            take_back_order(loader_.get());
-        }
         if (loader_.has_value()) {
-            sizing_.give_back(loader_.get());
-            if constexpr (PrefetchesEpoch<Returned>) {
-                deref(loader_.get()).drop_prefetched();
+            if (put_in_order_) {
+                take_back_order(loader_.get());
             }
+            sizing_.give_back(loader_.get());
+            drop_prefetched_if(loader_.get());
         }
     }
 
@@ -201,13 +199,10 @@ class FitLoop {
 
     /// Where another epoch is to come, and from this loader; if it does not, what was begun is dropped at the end.
     void prefetch_next_epoch() {
-        if constexpr (PrefetchesEpoch<Returned>) {
-            const std::int64_t next = run_.state().progress.epoch.current.processed + 1;
-            const std::int64_t max_steps = run_.options().max_steps;
-            if ((max_epochs_ == -1 || next < max_epochs_) && (max_steps == -1 || run_.global_step() < max_steps) &&
-                !run_.should_stop() && run_.options().reload_dataloaders_every_n_epochs == 0) {
-                deref(loader_.get()).prefetch_epoch(next);
-            }
+        const std::int64_t next = run_.state().progress.epoch.current.processed + 1;
+        if (!is_past_epochs(next) && !is_past_steps() && !run_.should_stop() &&
+            run_.options().reload_dataloaders_every_n_epochs == 0) {
+            prefetch_epoch_if(loader_.get(), next);
         }
     }
 
@@ -362,19 +357,24 @@ class FitLoop {
     [[nodiscard]] bool can_stop_early() const {
         return run_.state().progress.epoch.current.processed >= min_epochs_ && run_.global_step() >= min_steps_;
     }
+    [[nodiscard]] bool is_past_steps() const {
+        return run_.options().max_steps != -1 && run_.global_step() >= run_.options().max_steps;
+    }
+    [[nodiscard]] bool is_past_epochs(std::int64_t processed) const {
+        return max_epochs_ != -1 && processed >= max_epochs_ + extra_epochs(run_.components());
+    }
     [[nodiscard]] bool done() {
         RunState& state = run_.state();
-        const TrainerOptions& options = run_.options();
         if (max_batches_ == 0) {
             run_.print("lit: fit stopped: no training batches.");
             return true;
         }
-        if (options.max_steps != -1 && run_.global_step() >= options.max_steps) {
-            run_.print("lit: fit stopped: max_steps = " + std::to_string(options.max_steps) + " reached.");
+        if (is_past_steps()) {
+            run_.print("lit: fit stopped: max_steps = " + std::to_string(run_.options().max_steps) + " reached.");
             return true;
         }
         Tracker& epochs = state.progress.epoch.current;
-        if (max_epochs_ != -1 && epochs.processed >= max_epochs_ + extra_epochs(run_.components())) {
+        if (is_past_epochs(epochs.processed)) {
             epochs.completed = epochs.processed;
             run_.print("lit: fit stopped: max_epochs = " + std::to_string(max_epochs_) + " reached.");
             return true;
