@@ -17,7 +17,7 @@ class LitConan(ConanFile):
     settings = "os", "arch", "compiler", "build_type"
     options = {"torch": ["system", "none"]}
     default_options = {"torch": "system"}
-    exports_sources = "include/*", "cmake/Lit*.cmake", "cmake/stubs/*", "CMakeLists.txt", "LICENSE"
+    exports_sources = "include/*", "cmake/Lit*.cmake", "cmake/compiled.cpp", "cmake/stubs/*", "CMakeLists.txt", "LICENSE"
     no_copy_source = True
 
     def set_version(self):
@@ -42,7 +42,8 @@ class LitConan(ConanFile):
     def package(self):
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
         copy(self, "*.hpp", os.path.join(self.source_folder, "include"), os.path.join(self.package_folder, "include"))
-        for pattern in ("LitTorch.cmake", "LitPrecompile.cmake", "LitConan.cmake", "stubs/*"):
+        for pattern in ("LitTorch.cmake", "LitPrecompile.cmake", "LitCompiled.cmake", "compiled.cpp", "LitConan.cmake",
+                        "stubs/*"):
             copy(self, pattern, os.path.join(self.source_folder, "cmake"), os.path.join(self.package_folder, "cmake"))
 
     def package_info(self):

@@ -3,3 +3,4 @@
 include("${CMAKE_CURRENT_LIST_DIR}/LitTorch.cmake")
 target_link_libraries(lit::lit INTERFACE lit::torch)
 include("${CMAKE_CURRENT_LIST_DIR}/LitPrecompile.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/LitCompiled.cmake")

@@ -4,6 +4,7 @@
 
 option(LIT_WERROR "Turn warnings into errors in lit's own programs" ON)
 option(LIT_PCH "Precompile LibTorch's headers for lit's own programs" ON)
+option(LIT_USE_COMPILED "Link lit's own programs with lit::compiled" ON)
 
 add_library(lit_warnings INTERFACE)
 target_compile_options(lit_warnings INTERFACE
@@ -39,14 +40,23 @@ if(LIT_PCH)
         add_library(lit_${name} OBJECT "${CMAKE_BINARY_DIR}/pch/${name}.cpp")
         target_link_libraries(lit_${name} PRIVATE lit::lit lit_warnings)
         target_precompile_headers(lit_${name} PRIVATE "${CMAKE_CURRENT_LIST_DIR}/${name}.hpp")
+        if(LIT_USE_COMPILED)
+            target_compile_definitions(lit_${name} PRIVATE LIT_COMPILED)
+        endif()
     endforeach()
 endif()
 
-# lit_program(<target> [TRAINER] <sources>...): an executable with lit, the warnings and a precompiled header.
+target_link_libraries(lit_compiled PRIVATE lit_warnings)
+set_target_properties(lit_compiled PROPERTIES POSITION_INDEPENDENT_CODE "${CMAKE_POSITION_INDEPENDENT_CODE}")  # as the programs
+if(LIT_PCH AND LIT_USE_COMPILED)
+    target_precompile_headers(lit_compiled REUSE_FROM lit_pch)
+endif()
+
+# lit_program(<target> [TRAINER] <sources>...): an executable with lit, compiled or not, the warnings and a precompiled header.
 function(lit_program target)
     cmake_parse_arguments(PARSE_ARGV 1 arg "TRAINER" "" "")
     add_executable(${target} ${arg_UNPARSED_ARGUMENTS})
-    target_link_libraries(${target} PRIVATE lit::lit lit_warnings)
+    target_link_libraries(${target} PRIVATE $<IF:$<BOOL:${LIT_USE_COMPILED}>,lit::compiled,lit::lit> lit_warnings)
     if(LIT_PCH AND arg_TRAINER)
         target_precompile_headers(${target} REUSE_FROM lit_pch_trainer)
     elseif(LIT_PCH)

@@ -2,6 +2,7 @@
 #include "loggers/reference/folder.hpp"
 #include "support/doctest.hpp"  // LibTorch defines CHECK and LOG; this drops them, then includes doctest
 
+#include <lit/core/error.hpp>
 #include <lit/loggers/run_folder.hpp>
 
 #include <atomic>

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles every header of include/lit by itself, included twice, with clang where it is installed.
 
+Headers of a folder impl are compiled as a header-only program has them; all others as lit::compiled declares them
+(LIT_COMPILED), which leaves out the headers of the bodies: what they include for themselves has to be enough.
+
 Of LibTorch's headers only those are precompiled that the header includes anyway, itself or through lit's own: a missing
 #include is still found, in the header that lacks it.
 
@@ -49,6 +52,10 @@ def reads(header):
     return sorted(found), of_torch
 
 
+def mode(header):
+    return [] if "/impl/" in header else ["-DLIT_COMPILED"]
+
+
 def precompiled(name):
     made = work / (name.replace("/", "__") + ".pch")
     subprocess.run([compiler, *base, "-fpch-instantiate-templates", "-x", "c++-header", f"{torch}/include/{name}" if name.startswith("ATen") else
@@ -62,7 +69,7 @@ started = time.monotonic()
 keys, of_torch = {}, {}
 for header in headers:
     of_lit, of_torch[header] = reads(header)
-    keys[header] = passed.key(compiler_version, *flags, *(part for name in of_lit for part in (name, (include / name).read_bytes())))
+    keys[header] = passed.key(compiler_version, *flags, *mode(header), *(part for name in of_lit for part in (name, (include / name).read_bytes())))
 left = [header for header in headers if passed.known.get(header) != keys[header]]
 begin = dict(zip(PRECOMPILED, compiling.in_parallel(precompiled, PRECOMPILED))) if clang and left else {}
 
@@ -71,7 +78,7 @@ def check(header):
     file = work / (header.replace("/", "__") + ".cpp")
     file.write_text(f"#include <{header}>\n#include <{header}>\n")
     begun = next((begin[name] for name in reversed(PRECOMPILED) if name in begin and name in of_torch[header]), [])
-    done = subprocess.run([compiler, *flags, *begun, str(file)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run([compiler, *flags, *mode(header), *begun, str(file)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return header, done.returncode == 0, done.stdout
 
 

@@ -126,10 +126,20 @@ def self_test():
     return failures
 
 
+def uncompiled(include):
+    """lit::compiled has the body of every function that the headers only declare in LIT_COMPILED."""
+    source = include.parent / "cmake" / "compiled.cpp"
+    wanted = {str(path.relative_to(include)) for path in include.rglob("impl/*.hpp")}
+    given = set(re.findall(r"^#include <(.*)>$", source.read_text(), re.M))
+    return [f"{source}: {name} is {'missing' if name in wanted else 'included, but is no header of a folder impl'}"
+            for name in sorted(wanted ^ given)]
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "--self-test":
         sys.exit(bool(self_test()))
     found, complaints = check(sys.argv[1])
+    complaints += uncompiled(pathlib.Path(sys.argv[1]))
     print("\n".join(complaints))
     print(f"rooms: {len(found)} headers, {len(complaints)} complaints")
     sys.exit(bool(complaints) or not found)

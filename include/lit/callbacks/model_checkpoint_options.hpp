@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/compiled.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/mode.hpp>
 
@@ -52,34 +53,11 @@ struct ModelCheckpointOptions {
     bool enable_version_counter = true;  ///< -v1, -v2, ... rather than replace a file that is there
 
     /// Errors  ConfigError that says which values exclude each other.
-    void check(bool monitors) const {
-        const auto refuse = [](const std::string& found, const std::string& expected) {
-            throw ConfigError("ModelCheckpoint: " + found + ". " + expected);
-        };
-        if (save_top_k < -1) {
-            refuse("save_top_k = " + std::to_string(save_top_k), "Expected -1 (all), 0 (none) or more.");
-        }
-        if (every_n_train_steps.value_or(0) < 0 || every_n_epochs.value_or(0) < 0) {
-            refuse("every_n_train_steps = " + std::to_string(every_n_train_steps.value_or(0)) +
-                       ", every_n_epochs = " + std::to_string(every_n_epochs.value_or(0)),
-                   "Expected 0 (never) or more.");
-        }
-        if (train_time_interval && train_time_interval->count() < 0) {
-            refuse("train_time_interval is negative",
-                   "Expected a duration, for instance std::chrono::minutes{30}.");
-        }
-        const int triggers = (every_n_train_steps.value_or(0) >= 1 ? 1 : 0) +
-                             (every_n_epochs.value_or(0) >= 1 ? 1 : 0) + (train_time_interval ? 1 : 0);
-        if (triggers > 1) {
-            refuse("more than one of every_n_train_steps, every_n_epochs and train_time_interval is given",
-                   "Give one, or use several ModelCheckpoints.");
-        }
-        if (!monitors && save_top_k > 1) {
-            refuse("save_top_k = " + std::to_string(save_top_k) + " without a monitor",
-                   "There is nothing to rank by: name a value, ModelCheckpoint<\"val_loss\">, or use -1, 0 "
-                   "or 1.");
-        }
-    }
+    void check(bool monitors) const;
 };
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/callbacks/impl/model_checkpoint_options.hpp>
+#endif

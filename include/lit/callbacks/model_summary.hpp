@@ -2,7 +2,7 @@
 #pragma once
 
 #include <lit/callbacks/callback.hpp>
-#include <lit/callbacks/detail/summary_table.hpp>
+#include <lit/core/compiled.hpp>
 #include <lit/core/error.hpp>
 
 #include <torch/nn/module.h>
@@ -18,9 +18,7 @@ namespace lit {
 /// Units   `max_depth`: levels of parts; -1: all.
 /// Source  Lightning `ModelSummary`, without the columns for FLOPs and sizes, which need an example input; the size in
 ///         MB is counted from the parameters' own types.
-[[nodiscard]] inline std::string summary_text(const torch::nn::Module& module, std::int64_t max_depth = 1) {
-    return detail::SummaryTable(module, max_depth).text();
-}
+[[nodiscard]] LIT_INLINE std::string summary_text(const torch::nn::Module& module, std::int64_t max_depth = 1);
 
 struct ModelSummaryOptions {
     std::int64_t max_depth = 1;  ///< levels of parts; -1: all; 0: print nothing
@@ -35,12 +33,7 @@ class ModelSummary {
  public:
     using Role = role::model_summary;
 
-    explicit ModelSummary(ModelSummaryOptions options = {}) : options_(options) {
-        if (options_.max_depth < -1) {
-            throw ConfigError("ModelSummary: max_depth = " + std::to_string(options_.max_depth) +
-                              ". Expected -1 (all levels), 0 (no summary) or more.");
-        }
-    }
+    explicit ModelSummary(ModelSummaryOptions options = {});
 
     void on_fit_start(auto& trainer, auto& module) const {
         if (options_.max_depth == 0 || !trainer.is_global_zero()) {
@@ -58,3 +51,7 @@ class ModelSummary {
 static_assert(CallbackPolicy<ModelSummary>);
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/callbacks/impl/model_summary.hpp>
+#endif

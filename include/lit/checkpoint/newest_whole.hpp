@@ -2,36 +2,30 @@
 #pragma once
 
 #include <lit/checkpoint/file.hpp>
+#include <lit/core/compiled.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 
-#include <algorithm>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 namespace lit {
+namespace detail {
+
+/// The `.ckpt` files of the folder of `path` other than `path`, the newest first.
+[[nodiscard]] LIT_INLINE std::vector<std::filesystem::path> checkpoints_beside(const std::filesystem::path& path);
+
+}  // namespace detail
 
 /// The newest whole `.ckpt` file of a folder other than `damaged`, and what is in it; empty when there is none. `tell(text)`
 /// hears of each file that is passed over; one of which `fits(contents)` says no is passed over too.
 template <class Tell, class Fits>
 [[nodiscard]] std::optional<std::pair<std::filesystem::path, Value>> find_newest_whole_checkpoint(
     const std::filesystem::path& damaged, Tell&& tell, Fits&& fits) {
-    std::vector<std::pair<std::filesystem::file_time_type, std::filesystem::path>> others;
-    for (const auto& entry :
-         std::filesystem::directory_iterator(damaged.has_parent_path() ? damaged.parent_path() : ".")) {
-        std::error_code code;
-        if (entry.path().extension() == ".ckpt" && entry.is_regular_file(code) &&
-            !std::filesystem::equivalent(entry.path(), damaged, code)) {
-            others.emplace_back(entry.last_write_time(code), entry.path());
-        }
-    }
-    std::ranges::sort(others, std::greater{});
-    for (const auto& [written, other] : others) {
+    for (const std::filesystem::path& other : detail::checkpoints_beside(damaged)) {
         try {
             Value value = load_checkpoint(other);
             if (fits(std::as_const(value))) {
@@ -69,3 +63,7 @@ template <class Tell, class Fits>
 }
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/checkpoint/impl/newest_whole.hpp>
+#endif

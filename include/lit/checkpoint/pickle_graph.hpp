@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/checkpoint/pickle_limits.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 
@@ -15,15 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace lit {
-
-/// How much a pickle may ask for before it is refused.
-struct PickleLimits {
-    std::size_t max_depth = 128;                   ///< containers inside containers
-    std::size_t max_bytes = std::size_t{1} << 30;  ///< memory for everything but the tensors' numbers
-};
-
-namespace detail {
+namespace lit::detail {
 
 using NodeId = std::uint32_t;
 
@@ -209,5 +202,4 @@ inline Value PickleGraph::convert_dict(NodeId id, std::size_t depth) {
     return Value(std::move(result));
 }
 
-}  // namespace detail
-}  // namespace lit
+}  // namespace lit::detail

@@ -3,6 +3,7 @@
 
 #include <lit/checkpoint/pickle_graph.hpp>
 #include <lit/checkpoint/pickle_opcodes.hpp>
+#include <lit/checkpoint/pickle_reader.hpp>
 #include <lit/checkpoint/refused_names.hpp>
 #include <lit/core/error.hpp>
 
@@ -10,7 +11,6 @@
 #include <ATen/ops/empty.h>
 #include <c10/core/ScalarType.h>
 #include <c10/core/Storage.h>
-#include <c10/util/FunctionRef.h>
 #include <c10/util/Half.h>
 
 #include <algorithm>
@@ -27,9 +27,6 @@
 #include <vector>
 
 namespace lit::detail {
-
-/// Hands out the bytes of the storage `key`, at least `bytes` many, on the CPU.
-using StorageSource = c10::function_ref<c10::Storage(const std::string& key, std::size_t bytes)>;
 
 /// What a pickle's calls mean: tensors and Python's own containers are built, everything else stays data.
 ///

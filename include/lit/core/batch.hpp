@@ -106,6 +106,18 @@ struct Parts {  // of a tuple-like type: do all, or any, of its elements answer 
     }
 };
 
+template <bool Known>
+struct AskFields {  // the same of an aggregate's fields
+    template <class... Field>
+    auto operator()(Field&... /*fields*/) const {
+        if constexpr (Known) {
+            return std::bool_constant<(... && all_parts_known<std::remove_cv_t<Field>>())>{};
+        } else {
+            return std::bool_constant<(... || has_tensors<std::remove_cv_t<Field>>())>{};
+        }
+    }
+};
+
 template <bool Known, class T>
 consteval bool ask_parts() {
     constexpr BatchKind kind = batch_kind<T>();
@@ -116,7 +128,7 @@ consteval bool ask_parts() {
             return ask_parts<Known, std::tuple<A...>>();
         }(std::type_identity<T>{});
     } else if constexpr (kind == BatchKind::aggregate) {
-        return ask_parts<Known, decltype(reflection::fields(std::declval<T&>()))>();
+        return decltype(reflection::visit_fields(std::declval<T&>(), AskFields<Known>{}))::value;
     } else {
         using Part = decltype([] {
             if constexpr (kind == BatchKind::example) {
@@ -187,8 +199,7 @@ constexpr bool visit_tensors(T& batch, Visit& visit) {
     } else if constexpr (kind == BatchKind::tuple) {
         return std::apply([&](auto&... parts) { return (... || visit_tensors(parts, visit)); }, batch);
     } else if constexpr (kind == BatchKind::aggregate) {
-        return std::apply([&](auto&... parts) { return (... || visit_tensors(parts, visit)); },
-                          reflection::fields(batch));
+        return reflection::visit_fields(batch, [&](auto&... parts) { return (... || visit_tensors(parts, visit)); });
     } else if constexpr (kind == BatchKind::map) {
         for (auto& entry : batch) {
             if (visit_tensors(entry.second, visit)) {

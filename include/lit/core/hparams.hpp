@@ -40,13 +40,12 @@ inline constexpr bool is_sequence_field<std::array<T, N>> = true;
 template <class T>
 consteval bool storable();
 
-template <class T>
-consteval bool all_fields_storable() {
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-        using Fields = decltype(reflection::fields(std::declval<T&>()));
-        return (storable<std::remove_cvref_t<std::tuple_element_t<I, Fields>>>() && ...);
-    }(std::make_index_sequence<reflection::field_count<T>>{});
-}
+struct AskStorable {
+    template <class... Field>
+    auto operator()(Field&... /*fields*/) const {
+        return std::bool_constant<(storable<std::remove_cv_t<Field>>() && ...)>{};
+    }
+};
 
 template <class T>
 consteval bool storable() {
@@ -56,7 +55,7 @@ consteval bool storable() {
     } else if constexpr (is_optional_field<T> || is_sequence_field<T>) {
         return storable<typename T::value_type>();
     } else if constexpr (std::is_aggregate_v<T> && !std::is_array_v<T>) {
-        return all_fields_storable<T>();
+        return decltype(reflection::visit_fields(std::declval<T&>(), AskStorable{}))::value;
     } else {
         return false;
     }

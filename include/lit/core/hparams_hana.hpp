@@ -20,7 +20,7 @@ template <class T, std::size_t I>
 struct FieldAccessor {
     template <class Struct>
     constexpr decltype(auto) operator()(Struct&& value) const {
-        return std::get<I>(reflection::fields(value));
+        return reflection::get_field<I>(value);
     }
 };
 

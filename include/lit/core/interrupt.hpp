@@ -41,24 +41,10 @@ class TerminationRequest : public Interrupt {
 /// does by default. Watches nest: the outermost one installs.
 class SignalWatch {
  public:
-    SignalWatch() {
-        if (depth()++ == 0) {
-            noted_interrupt() = 0;
-            noted_termination() = 0;
-            old_interrupt_ = install(SIGINT);
-            old_termination_ = install(SIGTERM);
-            installed_ = true;
-        }
-    }
+    SignalWatch();
     SignalWatch(const SignalWatch&) = delete;
     SignalWatch& operator=(const SignalWatch&) = delete;
-    ~SignalWatch() {
-        --depth();
-        if (installed_) {
-            ::sigaction(SIGINT, &old_interrupt_, nullptr);
-            ::sigaction(SIGTERM, &old_termination_, nullptr);
-        }
-    }
+    ~SignalWatch();
 
     [[nodiscard]] static bool interrupted() { return noted_interrupt().load(std::memory_order_relaxed) != 0; }
     [[nodiscard]] static bool terminated() { return noted_termination().load(std::memory_order_relaxed) != 0; }
@@ -76,20 +62,8 @@ class SignalWatch {
         static std::atomic<int> value{0};
         return value;
     }
-    static void note(int signal) {
-        // Only what a signal handler may do: lock-free stores, and the default action for the next time.
-        (signal == SIGINT ? noted_interrupt() : noted_termination()).store(1, std::memory_order_relaxed);
-        std::signal(signal, SIG_DFL);
-    }
-    static struct sigaction install(int signal) {
-        struct sigaction action {};
-        struct sigaction old {};
-        action.sa_handler = &SignalWatch::note;
-        ::sigemptyset(&action.sa_mask);
-        action.sa_flags = SA_RESTART;
-        ::sigaction(signal, &action, &old);
-        return old;
-    }
+    static void note(int signal);
+    static struct sigaction install(int signal);
 
     struct sigaction old_interrupt_ {};
     struct sigaction old_termination_ {};
@@ -97,3 +71,7 @@ class SignalWatch {
 };
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/core/impl/interrupt.hpp>
+#endif

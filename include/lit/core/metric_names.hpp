@@ -20,32 +20,16 @@ using MetricId = std::uint32_t;
 /// Cost    `intern` takes a lock and searches: called once per name, not in a loop. `name` only indexes.
 class MetricNames {
  public:
-    static MetricId intern(std::string_view name) {
-        const std::lock_guard lock(mutex());
-        if (const auto found = ids().find(name); found != ids().end()) {
-            return found->second;
-        }
-        const auto id = static_cast<MetricId>(names().size());
-        names().emplace_back(name);
-        // The deque never moves its strings, so the view stays good.
-        ids().emplace(names().back(), id);
-        return id;
-    }
+    static MetricId intern(std::string_view name);
     [[nodiscard]] static const std::string& name(MetricId id) { return names()[id]; }
 
  private:
-    static std::mutex& mutex() {
-        static std::mutex instance;
-        return instance;
-    }
+    static std::mutex& mutex();
     static std::deque<std::string>& names() {
         static std::deque<std::string> instance;
         return instance;
     }
-    static std::map<std::string_view, MetricId>& ids() {
-        static std::map<std::string_view, MetricId> instance;
-        return instance;
-    }
+    static std::map<std::string_view, MetricId>& ids();
 };
 
 /// The number of a name that is known when compiled: one static number, set before `main`.
@@ -83,3 +67,7 @@ struct Logs {
 };
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/core/impl/metric_names.hpp>
+#endif

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/references.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -42,19 +44,23 @@ struct AnyBase {
 template <class T, std::size_t... I>
 concept InitializedWith = requires { T{(static_cast<void>(I), AnyField<T>{})...}; };
 
-template <class T, std::size_t N, std::size_t... I>
+template <class T, std::size_t... I>
 consteval bool takes(std::index_sequence<I...>) {
     return InitializedWith<T, I...>;
 }
 
-template <class T, std::size_t N = 40>
+// Fewer values than fields will do as soon as the fields left over have a default; with more than fields nothing will do. So
+// the number is the last of the first run of numbers that do, and is reached without trying what a small aggregate has not.
+template <class T, std::size_t N = 0, bool Found = false>
 consteval std::size_t count() {
-    if constexpr (N == 0) {
-        return 0;
-    } else if constexpr (takes<T, N>(std::make_index_sequence<N>{})) {
+    constexpr std::size_t most = 40;
+    constexpr bool fits = takes<T>(std::make_index_sequence<N>{});
+    if constexpr (!fits && (Found || N == most)) {
+        return Found ? N - 1 : 0;
+    } else if constexpr (N == most) {
         return N;
     } else {
-        return count<T, N - 1>();
+        return count<T, N + 1, fits>();
     }
 }
 
@@ -69,21 +75,21 @@ inline constexpr std::size_t field_count = detail::count<std::remove_cv_t<T>>();
 #define LIT_FIELDS(N, ...)                        \
     else if constexpr (field_count<Plain> == N) { \
         auto& [__VA_ARGS__] = value;              \
-        return std::tie(__VA_ARGS__);             \
+        return visit(__VA_ARGS__);                \
     }
 
-/// An aggregate without bases and with so many fields that `fields` can name them.
+/// An aggregate without bases and with so many fields that `visit_fields` can name them.
 template <class T>
 concept Reflectable = std::is_class_v<T> && std::is_aggregate_v<T> &&
                       !requires { T{detail::AnyBase<std::remove_cv_t<T>>{}}; } && field_count<T> <= 24;
 
-/// References to all fields, in the order of their declaration.
-template <class T>
+/// What `visit(field...)` returns, called with references to all fields in the order of their declaration.
+template <class T, class Visit>
     requires std::is_aggregate_v<T>
-constexpr auto fields(T& value) {
+constexpr decltype(auto) visit_fields(T& value, Visit&& visit) {
     using Plain = std::remove_cv_t<T>;
     if constexpr (field_count<Plain> == 0) {
-        return std::tuple<>();
+        return visit();
     }
     LIT_FIELDS(1, a)
     LIT_FIELDS(2, a, b)
@@ -116,6 +122,13 @@ constexpr auto fields(T& value) {
 }
 #undef LIT_FIELDS
 
+/// The field of that number, from 0.
+template <std::size_t I, class T>
+    requires std::is_aggregate_v<T>
+constexpr auto& get_field(T& value) {
+    return lit::detail::referred<I>(visit_fields(value, [](auto&... field) { return lit::detail::refer_to(field...); }));
+}
+
 namespace detail {
 
 template <class T>
@@ -134,7 +147,7 @@ extern const Holder<T> never_made;
 
 template <class T, std::size_t I>
 consteval auto address() {
-    return std::addressof(std::get<I>(fields(never_made<T>.value)));
+    return std::addressof(get_field<I>(never_made<T>.value));
 }
 
 template <auto Pointer>
@@ -203,10 +216,10 @@ inline constexpr std::string_view class_name = detail::class_identifier(detail::
 /// Calls `f(name, field)` for each field.
 template <class T, class F>
 constexpr void for_each_field(T& value, F&& f) {
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-        [[maybe_unused]] auto all = fields(value);
-        (f(field_names<std::remove_cv_t<T>>[I], std::get<I>(all)), ...);
-    }(std::make_index_sequence<field_count<std::remove_cv_t<T>>>{});
+    visit_fields(value, [&f](auto&... field) {
+        [[maybe_unused]] auto name = field_names<std::remove_cv_t<T>>.begin();
+        (f(*name++, field), ...);
+    });
 }
 
 }  // namespace lit::reflection

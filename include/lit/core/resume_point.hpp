@@ -27,20 +27,9 @@ struct ResumePoint {
 
     [[nodiscard]] bool empty() const { return !rng.defined(); }
     /// Without the gradients, which a file holds once.
-    [[nodiscard]] Dict state_dict() const {
-        Dict state;
-        visit(*this, [&state](std::string_view key, const auto& own) { state.append(Value(key), saved(own)); });
-        return state;
-    }
+    [[nodiscard]] Dict state_dict() const;
     /// What the file lacks stays empty.
-    void load_state_dict(const Dict& state) {
-        *this = {};
-        visit(*this, [&state](std::string_view key, auto& own) {
-            if (const Value* found = state.find(key); found != nullptr && !found->is_none()) {
-                load(*found, own);
-            }
-        });
-    }
+    void load_state_dict(const Dict& state);
 
  private:
     static void visit(auto& point, auto&& each) {
@@ -77,3 +66,7 @@ struct LoaderStateRef {
 };
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/core/impl/resume_point.hpp>
+#endif

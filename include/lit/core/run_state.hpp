@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/core/error.hpp>
 #include <lit/core/hooks.hpp>
 #include <lit/core/log_options.hpp>
 #include <lit/core/metric_names.hpp>
@@ -74,32 +73,15 @@ struct RunState {
 
     /// Errors  lit::Error outside of a hook that may log, for arguments that the hook does not allow, and when a
     ///         weighted mean finds no batch size.
-    void log(MetricId name, const Number& value, const LogOptions& options) {
-        const ResolvedLog resolved = prepare_log(name, options, false);
-        if (options.rank_zero_only && rank != 0) {
-            return;
-        }
-        results->log(current_hook, name, value, resolved, weight_of(name, options, resolved), ranks);
-    }
+    void log(MetricId name, const Number& value, const LogOptions& options);
 
     /// The same for a metric object, see `ResultCollection::log_metric`.
     ///
     /// Errors  those of `log`, and a `reduce_fx`: the object reduces by itself.
-    void log_metric(MetricId name, const MetricRef& metric, const at::Tensor& batch_value, const LogOptions& options) {
-        const ResolvedLog resolved = prepare_log(name, options, true);
-        if (options.reduce_fx != Reduce::mean) {
-            throw Error("log: \"" + MetricNames::name(name) +
-                        "\" is a metric object and was given a reduce_fx. It reduces by itself: leave reduce_fx out.");
-        }
-        results->log_metric(current_hook, name, metric, batch_value, resolved);
-    }
+    void log_metric(MetricId name, const MetricRef& metric, const at::Tensor& batch_value, const LogOptions& options);
 
     /// At the end of a run: nothing of it keeps pointing to what the module owns.
-    void release_metrics() {
-        for (ResultCollection* each : {&train_results, &fit_validation_results, &validate_results, &test_results}) {
-            each->release_metrics();
-        }
-    }
+    void release_metrics();
 
     // --- what the loops say at the points where Lightning's logger connector is told ---
 
@@ -114,53 +96,19 @@ struct RunState {
         batch_size = 0;
     }
     /// An epoch goes on in the middle: what was logged in it counts, as if its first batch had been seen here.
-    void resume_epoch(const List& metrics) {
-        train_results.load_state(metrics);
-        iteration_ = Iteration::first;
-    }
+    void resume_epoch(const List& metrics);
     /// From here on the values of the epoch are meant.
     void epoch_end_reached() { iteration_ = Iteration::none; }
     void epoch_ended() {
         publish();
         logged_hook_ = Hook::none;
     }
-    void reset_results() {
-        if (results != nullptr) {
-            results->reset();
-        }
-        iteration_ = Iteration::none;
-        logged_hook_ = Hook::none;
-    }
-    void reset_metrics() {
-        callback_metrics.clear();
-        logged_metrics.clear();
-        progress_bar_metrics.clear();
-    }
+    void reset_results();
+    void reset_metrics();
     /// Lightning computes its dicts when they are read; so a callback sees what was logged a moment ago.
-    void publish() {
-        if (results == nullptr) {
-            return;
-        }
-        publish_to([](MetricId, const Number&) {});
-    }
+    void publish();
     /// The same for one of the three tables: to read one is not to publish the others.
-    const MetricTable& publish(MetricTable& only) {
-        if (results == nullptr) {
-            return only;
-        }
-        results->publish(on_step(), ranks,
-                         [&](MetricId plain, MetricId forked, const Number& number, const ResolvedLog& options,
-                             bool for_callbacks) {
-                             if (&only == &callback_metrics ? for_callbacks
-                                                            : &only == &logged_metrics ? options.logger : options.prog_bar) {
-                                 if (&only == &callback_metrics) {
-                                     only.set(plain, number);
-                                 }
-                                 only.set(forked, number);
-                             }
-                         });
-        return only;
-    }
+    const MetricTable& publish(MetricTable& only);
     /// Publishes, and hands what goes to the loggers to `log_sink(id, number)`.
     template <class LogSink>
     void publish_to(LogSink&& log_sink) {
@@ -215,65 +163,16 @@ struct RunState {
         static constexpr int later = 2;
     };
 
-    ResolvedLog prepare_log(MetricId name, const LogOptions& options, bool metric_object) {
-        if (results == nullptr) {
-            throw Error("log: \"" + MetricNames::name(name) +
-                        "\" was logged while nothing collects it (predict, or outside of fit, validate and test). "
-                        "Log in a hook of training, validation or test.");
-        }
-        ResolvedLog resolved = resolve(name, options);
-        resolved.metric_object = metric_object;
-        if (logged_hook_ != current_hook && iteration_ != Iteration::later) {
-            results->reset(current_hook);
-        }
-        logged_hook_ = current_hook;
-        return resolved;
-    }
-    [[nodiscard]] ResolvedLog resolve(MetricId name, const LogOptions& options) const {
-        const Logging logging = info(current_hook).logging;
-        if (logging == Logging::forbidden) {
-            throw Error("log: \"" + MetricNames::name(name) + "\" cannot be logged " +
-                        (current_hook == Hook::none ? std::string("outside of a hook")
-                                                    : "in " + std::string(info(current_hook).name)) +
-                        ". Log it in a step, or in a batch, epoch start or epoch end hook.");
-        }
-        ResolvedLog resolved{.prog_bar = options.prog_bar,
-                             .logger = options.logger,
-                             .on_step = options.on_step.value_or(logging == Logging::step),
-                             .on_epoch = options.on_epoch.value_or(logging != Logging::step),
-                             .sync = options.sync_dist && !options.rank_zero_only,
-                             .add_dataloader_idx = options.add_dataloader_idx,
-                             .reduce = options.reduce_fx};
-        if (!resolved.on_step && !resolved.on_epoch) {
-            throw Error("log: \"" + MetricNames::name(name) +
-                        "\" was given on_step = false and on_epoch = false, so nobody would see it. Set one of them.");
-        }
-        if (logging == Logging::epoch && (resolved.on_step || !resolved.on_epoch)) {
-            throw Error("log: \"" + MetricNames::name(name) + "\" in " + std::string(info(current_hook).name) +
-                        " is a value of an epoch: only on_step = false, on_epoch = true is possible there.");
-        }
-        return resolved;
-    }
-    [[nodiscard]] double weight_of(MetricId name, const LogOptions& options, const ResolvedLog& resolved) const {
-        if (!resolved.on_epoch || resolved.reduce != Reduce::mean) {
-            return 1.0;
-        }
-        if (options.batch_size != 0) {
-            if (options.batch_size < 0) {
-                throw Error("log: \"" + MetricNames::name(name) + "\" was given batch_size = " +
-                            std::to_string(options.batch_size) + ", expected 1 or more, or 0: taken from the batch.");
-            }
-            return static_cast<double>(options.batch_size);
-        }
-        if (batch_size < 0) {
-            throw Error("log: the mean of \"" + MetricNames::name(name) +
-                        "\" needs the batch size, and none could be found in the batch. Give .batch_size = n.");
-        }
-        return batch_size == 0 ? 1.0 : static_cast<double>(batch_size);
-    }
+    ResolvedLog prepare_log(MetricId name, const LogOptions& options, bool metric_object);
+    [[nodiscard]] ResolvedLog resolve(MetricId name, const LogOptions& options) const;
+    [[nodiscard]] double weight_of(MetricId name, const LogOptions& options, const ResolvedLog& resolved) const;
 
     int iteration_ = Iteration::none;
     Hook logged_hook_ = Hook::none;
 };
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/core/impl/run_state.hpp>
+#endif

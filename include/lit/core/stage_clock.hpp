@@ -14,7 +14,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace lit {
 
@@ -37,19 +36,9 @@ class StageClock {
         return span.start ? span.end.value_or(now()) - *span.start + before : before;
     }
 
-    [[nodiscard]] Dict state_dict() const {
-        Dict elapsed;
-        for (std::size_t i = 0; i < names.size(); ++i) {
-            elapsed.append(names[i], time_elapsed(static_cast<RunningStage>(i + 1)));
-        }
-        return Dict{{"time_elapsed", std::move(elapsed)}};
-    }
+    [[nodiscard]] Dict state_dict() const;
     /// Training goes on counting from there.
-    void load_state_dict(const Dict& state) {
-        const Value* elapsed = state.find("time_elapsed");
-        const Value* training = elapsed != nullptr ? elapsed->dict().find("train") : nullptr;
-        offset_ = training != nullptr ? training->to_double() : 0.0;
-    }
+    void load_state_dict(const Dict& state);
 
  private:
     struct Span {
@@ -91,3 +80,7 @@ void stop_when_time_is_up(auto& trainer, const StageClock& clock, const Duration
 
 }  // namespace detail
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/core/impl/stage_clock.hpp>
+#endif

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/core/error.hpp>
+#include <lit/core/compiled.hpp>
 
 #include <ATen/core/Tensor.h>
 
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -79,25 +80,31 @@ class Value {
     using None = std::monostate;
     using Storage = std::variant<None, bool, std::int64_t, double, std::string, at::Tensor, List, Tuple, Dict, Opaque>;
 
-    Value() = default;
-    Value(None) {}                                                            // NOLINT: all of these are meant
-    Value(std::nullptr_t) {}                                                  // NOLINT
-    Value(bool v) : storage_(v) {}                                            // NOLINT
+    Value() noexcept;
+    Value(None) noexcept;           // NOLINT: all of these are meant
+    Value(std::nullptr_t) noexcept; // NOLINT
+    Value(bool v) noexcept;         // NOLINT
+    Value(std::int64_t v) noexcept; // NOLINT
     template <class Int>
-        requires(std::is_integral_v<Int> && !std::is_same_v<Int, bool>)
-    Value(Int v) : storage_(static_cast<std::int64_t>(v)) {}                  // NOLINT
-    Value(double v) : storage_(v) {}                                          // NOLINT
-    Value(float v) : storage_(static_cast<double>(v)) {}                      // NOLINT
-    Value(const char* v) : storage_(std::string(v)) {}                        // NOLINT
-    Value(std::string_view v) : storage_(std::string(v)) {}                   // NOLINT
-    Value(std::string v) : storage_(std::move(v)) {}                          // NOLINT
-    Value(at::Tensor v) : storage_(std::move(v)) {}                           // NOLINT
-    Value(List v) : storage_(std::move(v)) {}                                 // NOLINT
-    Value(Tuple v) : storage_(std::move(v)) {}                                // NOLINT
-    Value(Dict v) : storage_(std::move(v)) {}                                 // NOLINT
-    Value(Opaque v) : storage_(std::move(v)) {}                               // NOLINT
+        requires(std::is_integral_v<Int> && !std::is_same_v<Int, bool> && !std::is_same_v<Int, std::int64_t>)
+    Value(Int v) noexcept : Value(static_cast<std::int64_t>(v)) {}  // NOLINT
+    Value(double v) noexcept;       // NOLINT
+    Value(float v) noexcept;        // NOLINT
+    Value(const char* v);           // NOLINT
+    Value(std::string_view v);      // NOLINT
+    Value(std::string v) noexcept;  // NOLINT
+    Value(at::Tensor v) noexcept;   // NOLINT
+    Value(List v) noexcept;         // NOLINT
+    Value(Tuple v) noexcept;        // NOLINT
+    Value(Dict v) noexcept;         // NOLINT
+    Value(Opaque v) noexcept;       // NOLINT
+    Value(const Value& other);
+    Value(Value&& other) noexcept;
+    Value& operator=(const Value& other);
+    Value& operator=(Value&& other) noexcept;
+    ~Value();
     template <class T>
-    Value(const std::optional<T>& v) : storage_(v ? Value(*v).storage_ : Storage{}) {}  // NOLINT
+    Value(const std::optional<T>& v) : Value(v ? Value(*v) : Value()) {}  // NOLINT
 
     template <class T>
     [[nodiscard]] bool is() const { return std::holds_alternative<T>(storage_); }
@@ -139,29 +146,24 @@ class Value {
     [[nodiscard]] bool equals(std::string_view text) const { return is<std::string>() && as<std::string>() == text; }
 
  private:
-    static std::string_view type_name_of(std::size_t index) {
-        constexpr std::string_view names[] = {"None",   "bool", "int",   "float", "str",
-                                              "Tensor", "list", "tuple", "dict",  "object"};
-        return names[index];
+    /// The place of a type among those of the variant.
+    template <class T, class... All>
+    static consteval std::size_t index_in(std::type_identity<std::variant<All...>> /*storage*/) {
+        std::size_t index = 0;
+        static_cast<void>(((std::is_same_v<T, All> ? false : (++index, true)) && ...));
+        return index;
     }
+    static std::string_view type_name_of(std::size_t index);
+    [[noreturn]] void refuse(std::size_t wanted) const;
     template <class T>
     const T* expect(const T* found) const {
         if (found == nullptr) {
-            throw CheckpointError("Value: found a " + std::string(type_name()) + " where a " +
-                                  std::string(type_name_of(Storage(T{}).index())) +
-                                  " was expected. The file was written by something else, or is damaged.");
+            refuse(index_in<T>(std::type_identity<Storage>{}));
         }
         return found;
     }
     Storage storage_;
 };
-
-inline Dict::Dict(std::initializer_list<std::pair<std::string_view, Value>> items) {
-    items_.reserve(items.size());
-    for (const auto& [key, value] : items) {
-        items_.emplace_back(Value(key), value);
-    }
-}
 
 inline std::size_t Dict::size() const { return items_.size(); }
 inline auto Dict::begin() const { return items_.begin(); }
@@ -169,61 +171,8 @@ inline auto Dict::end() const { return items_.end(); }
 inline auto Dict::begin() { return items_.begin(); }
 inline auto Dict::end() { return items_.end(); }
 
-inline const Value* Dict::find(std::string_view key) const {
-    const auto found = std::ranges::find_if(items_, [&](const Item& item) { return item.first.equals(key); });
-    return found == items_.end() ? nullptr : &found->second;
-}
-inline Value* Dict::find(std::string_view key) { return const_cast<Value*>(std::as_const(*this).find(key)); }
-
-inline const Value* Dict::find(std::int64_t key) const {
-    const auto found = std::ranges::find_if(items_, [&](const Item& item) {
-        return item.first.is<std::int64_t>() && item.first.as<std::int64_t>() == key;
-    });
-    return found == items_.end() ? nullptr : &found->second;
-}
-
-inline Value* Dict::find(std::int64_t key) { return const_cast<Value*>(std::as_const(*this).find(key)); }
-
-inline void Dict::set(Value key, Value value) {
-    const auto same = [&](const Item& item) {
-        if (key.is<std::string>()) {
-            return item.first.equals(key.as<std::string>());
-        }
-        return key.is<std::int64_t>() && item.first.is<std::int64_t>() &&
-               item.first.as<std::int64_t>() == key.as<std::int64_t>();
-    };
-    if (const auto found = std::ranges::find_if(items_, same); found != items_.end()) {
-        found->second = std::move(value);
-    } else {
-        items_.emplace_back(std::move(key), std::move(value));
-    }
-}
-
-inline void Dict::append(Value key, Value value) { items_.emplace_back(std::move(key), std::move(value)); }
-
-inline bool Dict::erase(std::string_view key) {
-    return std::erase_if(items_, [&](const Item& item) { return item.first.equals(key); }) != 0;
-}
-
-inline const Value& Dict::at(std::string_view key) const {
-    if (const Value* found = find(key)) {
-        return *found;
-    }
-    std::string known;
-    for (const Item& item : items_) {
-        if (const auto* name = item.first.get_if<std::string>()) {
-            known += (known.empty() ? "" : ", ") + *name;
-        }
-    }
-    throw CheckpointError("Dict: no key \"" + std::string(key) + "\". Known: " + (known.empty() ? "none" : known) + ".");
-}
-
-inline Value& Dict::operator[](std::string_view key) {
-    if (Value* found = find(key)) {
-        return *found;
-    }
-    items_.emplace_back(Value(key), Value());
-    return items_.back().second;
-}
-
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/core/impl/value.hpp>
+#endif

@@ -1,40 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/compiled.hpp>
 #include <lit/data/sampler.hpp>
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/Generator.h>
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/randperm.h>
 
 #include <cstdint>
 #include <optional>
-#include <utility>
 #include <vector>
 
 namespace lit {
 namespace detail {
 
 /// Python's `torch.randperm(n, generator=...)` as a vector.
-inline std::vector<std::int64_t> permutation(std::int64_t size, std::optional<at::Generator> generator) {
-    const at::Tensor order = at::randperm(size, std::move(generator), at::TensorOptions(at::kLong));
-    // const_data_ptr<T>() is not used: clang mangles its constraint otherwise than the compiler of LibTorch's
-    // package.
-    const auto* first = static_cast<const std::int64_t*>(order.const_data_ptr());
-    return {first, first + size};
-}
-
-inline std::vector<std::int64_t> permutation(std::int64_t size, std::uint64_t seed) {
-    return permutation(size, at::make_generator<at::CPUGeneratorImpl>(seed));
-}
+LIT_INLINE std::vector<std::int64_t> permutation(std::int64_t size, std::optional<at::Generator> generator);
+LIT_INLINE std::vector<std::int64_t> permutation(std::int64_t size, std::uint64_t seed);
 
 /// Python's `int(torch.empty((), dtype=torch.int64).random_().item())`: one draw from the global CPU
 /// generator.
-inline std::uint64_t draw_seed() {
-    return static_cast<std::uint64_t>(at::empty({}, at::kLong).random_().item<std::int64_t>());
-}
+LIT_INLINE std::uint64_t draw_seed();
 
 }  // namespace detail
 
@@ -61,3 +46,7 @@ class RandomSampler {
 static_assert(SamplerPolicy<RandomSampler>);
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/data/impl/random_sampler.hpp>
+#endif

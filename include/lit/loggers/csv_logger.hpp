@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/compiled.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 #include <lit/loggers/hparams_yaml.hpp>
@@ -10,13 +11,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <utility>
 
 namespace lit {
 
@@ -41,75 +39,21 @@ struct CSVLoggerOptions {
 /// seconds ago. Source  Lightning `CSVLogger`, byte for byte, whose Trainer writes every row at once.
 class CSVLogger {
  public:
-    explicit CSVLogger(CSVLoggerOptions options = {})
-        : options_(std::move(options)),
-          folder_("CSVLogger", options_.save_dir, options_.name, options_.version),
-          prefix_(options_.prefix.empty() ? "" : options_.prefix + "-") {
-        if (options_.flush_logs_every_n_steps < 1) {
-            throw ConfigError(
-                "CSVLogger: flush_logs_every_n_steps = " + std::to_string(options_.flush_logs_every_n_steps) +
-                ", expected at least 1 (1 writes every row at once).");
-        }
-    }
+    explicit CSVLogger(CSVLoggerOptions options = {});
 
-    void start(const std::filesystem::path& default_root_dir) {
-        if (folder_.started()) {
-            return;
-        }
-        folder_.start(default_root_dir);
-        const std::filesystem::path path = folder_.log_dir() / "metrics.csv";
-        written_ = std::chrono::steady_clock::now();
-        if (folder_.goes_on()) {
-            metrics_ = detail::MetricsFile::go_on(folder_.who(), path, rows_before_);
-            return;
-        }
-        std::error_code reason;
-        if (std::filesystem::remove(path, reason)) {
-            std::fprintf(stderr, "lit: CSVLogger: %s was there from an earlier run and has been deleted.\n",
-                         path.c_str());
-        } else if (reason) {
-            detail::throw_file_error(folder_.who(), "delete", path, reason.value());
-        }
-        metrics_ = detail::MetricsFile(folder_.who(), path);
-    }
+    void start(const std::filesystem::path& default_root_dir);
     /// Which run this is, and how many rows it has.
-    [[nodiscard]] Dict run_identity() const {
-        Dict identity = folder_.identity();
-        identity.set("rows", metrics_.rows());
-        return identity;
-    }
+    [[nodiscard]] Dict run_identity() const;
     /// From start() on: the same folder, and the table with as many rows as it had then.
-    void resume_run(const Dict& identity) {
-        folder_.go_on_with(identity);
-        rows_before_ = identity.at("rows").to_int();
-    }
+    void resume_run(const Dict& identity);
 
-    void log_metrics(std::span<const Scalar> metrics, std::int64_t step) {
-        folder_.require_started("log_metrics");
-        metrics_.add_row(prefix_, metrics, step);
-        if ((step + 1) % options_.flush_logs_every_n_steps == 0) {
-            flush();
-        }
-    }
+    void log_metrics(std::span<const Scalar> metrics, std::int64_t step);
 
-    void log_hyperparams(const Dict& params) {
-        folder_.require_started("log_hyperparams");
-        for (const auto& [key, value] : params) {
-            hparams_.set(key, value);
-        }
-        save_hparams_to_yaml(folder_.log_dir() / "hparams.yaml", hparams_);
-    }
+    void log_hyperparams(const Dict& params);
 
-    void save() {
-        if (metrics_.pending() && std::chrono::steady_clock::now() - written_ >= std::chrono::seconds(5)) {
-            flush();
-        }
-    }
+    void save();
 
-    void flush() {
-        written_ = std::chrono::steady_clock::now();
-        metrics_.flush();
-    }
+    void flush();
 
     void finalize(std::string_view /*status*/) { metrics_.close(); }
 
@@ -132,3 +76,7 @@ static_assert(LoggerPolicy<CSVLogger>);
 static_assert(FlushesLogs<CSVLogger> && ContinuesRun<CSVLogger>);
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/loggers/impl/csv_logger.hpp>
+#endif

@@ -8,7 +8,7 @@
 
 #include <lit/core/number_text.hpp>
 #include <lit/core/value.hpp>
-#include <lit/loggers/hparams_yaml.hpp>
+#include <lit/core/yaml.hpp>
 #include <lit/loggers/logger.hpp>
 
 #include <protozero/pbf_writer.hpp>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/compiled.hpp>
 #include <lit/core/value.hpp>
-#include <lit/core/yaml.hpp>
-#include <lit/loggers/run_folder.hpp>
 
 #include <filesystem>
 
@@ -12,9 +11,10 @@ namespace lit {
 /// Writes `hparams.yaml`, or replaces it as a whole.
 ///
 /// Errors  FileError with the path and the system's reason.
-inline void save_hparams_to_yaml(const std::filesystem::path& path, const Dict& hparams) {
-    detail::replace_file("hparams.yaml", path,
-                         [&](detail::AppendFile& file) { file.write(to_yaml(hparams)); });
-}
+LIT_INLINE void save_hparams_to_yaml(const std::filesystem::path& path, const Dict& hparams);
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/loggers/impl/hparams_yaml.hpp>
+#endif

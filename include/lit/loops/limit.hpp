@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/core/error.hpp>
-
-#include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <optional>
@@ -37,39 +33,13 @@ class Limit {
     [[nodiscard]] constexpr bool is_everything() const { return !is_count_ && fraction_ == 1.0; }
     [[nodiscard]] std::string text() const { return is_count_ ? std::to_string(count_) : std::to_string(fraction_); }
 
-    void check(std::string_view name) const {
-        if (is_count_ ? count_ < 0 : !(fraction_ >= 0.0 && fraction_ <= 1.0)) {
-            throw ConfigError("TrainerOptions: " + std::string(name) + " = " + text() +
-                              " has to be a fraction in [0.0, 1.0] or a whole number of batches.");
-        }
-    }
+    void check(std::string_view name) const;
 
     /// How many batches that is of a loader.
     ///
     /// Units   `size`: batches of the loader, empty when unknown; the result is empty for "until it ends".
     /// Errors  ConfigError when a fraction of the loader is less than one batch, or of a loader without a size.
-    [[nodiscard]] std::optional<std::int64_t> of(std::optional<std::int64_t> size, std::string_view name) const {
-        if (is_zero()) {
-            return 0;
-        }
-        if (is_count_) {
-            return size ? std::min(*size, count_) : count_;
-        }
-        if (!size) {
-            if (fraction_ == 1.0) {
-                return std::nullopt;
-            }
-            throw ConfigError("TrainerOptions: " + std::string(name) + " = " + text() +
-                              " is a fraction of a loader that does not know its size. Give a whole number, or 1.0.");
-        }
-        const auto batches = static_cast<std::int64_t>(static_cast<double>(*size) * fraction_);
-        if (batches == 0 && *size > 0) {
-            throw ConfigError("TrainerOptions: " + std::string(name) + " = " + text() + " of " +
-                              std::to_string(*size) + " batches is less than one. Use at least " +
-                              std::to_string(1.0 / static_cast<double>(*size)) + ".");
-        }
-        return batches;
-    }
+    [[nodiscard]] std::optional<std::int64_t> of(std::optional<std::int64_t> size, std::string_view name) const;
 
  private:
     double fraction_ = 1.0;
@@ -100,3 +70,7 @@ class ValCheckInterval {
 };
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/loops/impl/limit.hpp>
+#endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 #include <lit/optim/optimizer.hpp>
 
@@ -51,28 +50,12 @@ class ResumeDifferences {
             compare_settings(group, groups[g].dict(), saved_groups[g].dict());
         }
     }
-    void compare_scheduler(std::size_t index, const Value& own, const Value& saved) {
-        if (own.is<Dict>() && saved.is<Dict>()) {
-            compare_settings("scheduler " + std::to_string(index), own.dict(), saved.dict());
-        }
-    }
+    void compare_scheduler(std::size_t index, const Value& own, const Value& saved);
 
     /// Errors  CheckpointError that lists every difference, when at least one stands in the way.
-    void refuse(const std::filesystem::path& file) const {
-        if (stand_in_the_way_) {
-            throw CheckpointError("fit: \"" + file.string() + "\" does not fit what configure_optimizers() returned:" + text() +
-                                  "\nResume with the optimizers and schedulers that wrote the file, or begin a new fit "
-                                  "from its weights with load_from_checkpoint.");
-        }
-    }
+    void refuse(const std::filesystem::path& file) const;
     /// Differences that do not stand in the way, one a line; empty where there is none.
-    [[nodiscard]] std::string text() const {
-        std::string all;
-        for (const std::string& line : lines_) {
-            all += "\n  " + line;
-        }
-        return all;
-    }
+    [[nodiscard]] std::string text() const;
 
  private:
     void misfit(std::string line) {
@@ -83,28 +66,15 @@ class ResumeDifferences {
     static bool is_flag(const Value& value) { return value.is_none() || value.is<bool>(); }
 
     /// What this run needs and the file lacks makes it another kind; then what only the file has is told as well.
-    void compare_settings(const std::string& which, const Dict& own, const Dict& saved) {
-        const std::string only_here = missing_in(saved, own);
-        if (!only_here.empty()) {
-            const std::string only_there = missing_in(own, saved);
-            misfit(which + ": only here: " + only_here +
-                   (only_there.empty() ? std::string() : "; only in the file: " + only_there));
-        }
-    }
-    static std::string missing_in(const Dict& where, const Dict& all) {
-        std::string names;
-        for (const auto& [key, value] : all) {
-            const bool counts = key.is<std::string>() && !is_private(key) && !is_flag(value) && !key.equals("initial_lr") &&
-                                !key.equals("name");
-            if (counts && !where.contains(key.string())) {
-                names += (names.empty() ? "" : ", ") + key.string();
-            }
-        }
-        return names;
-    }
+    void compare_settings(const std::string& which, const Dict& own, const Dict& saved);
+    static std::string missing_in(const Dict& where, const Dict& all);
 
     std::vector<std::string> lines_;
     bool stand_in_the_way_ = false;
 };
 
 }  // namespace lit::detail
+
+#if !defined(LIT_COMPILED)
+#include <lit/loops/impl/resume_differences.hpp>
+#endif

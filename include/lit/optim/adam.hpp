@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/compiled.hpp>
 #include <lit/optim/detail/adam_algorithm.hpp>
 #include <lit/optim/detail/grouped_optimizer.hpp>
 #include <lit/optim/optimizer.hpp>
@@ -28,6 +29,10 @@ struct AdamSpec {
     static constexpr std::string_view name = "Adam";
     static constexpr bool decoupled(const Options& o) { return o.decoupled_weight_decay; }
 };
+
+#if defined(LIT_COMPILED)
+extern template class GroupedOptimizer<AdamAlgorithm<AdamSpec>>;
+#endif
 
 }  // namespace detail
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/compiled.hpp>
 #include <lit/optim/detail/adam_algorithm.hpp>
 #include <lit/optim/detail/grouped_optimizer.hpp>
 #include <lit/optim/optimizer.hpp>
@@ -27,6 +28,10 @@ struct AdamWSpec {
     static constexpr std::string_view name = "AdamW";
     static constexpr bool decoupled(const Options& /*options*/) { return true; }
 };
+
+#if defined(LIT_COMPILED)
+extern template class GroupedOptimizer<AdamAlgorithm<AdamWSpec>>;
+#endif
 
 }  // namespace detail
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/compiled.hpp>
 #include <lit/core/value.hpp>
 #include <lit/optim/detail/epoch_schedule.hpp>
-#include <lit/optim/detail/option_values.hpp>
 #include <lit/optim/scheduler.hpp>
 
 #include <cstdint>
@@ -22,17 +22,9 @@ struct ConstantLRRule {
     static constexpr std::string_view name = "ConstantLR";
     ConstantLROptions options;
 
-    void check() const {
-        require_option(options.factor > 0.0 && options.factor <= 1.0, name, "factor", options.factor,
-                       "above 0 and at most 1");
-    }
-    [[nodiscard]] Dict pack() const {
-        return {{"factor", options.factor}, {"total_iters", options.total_iters}};
-    }
-    void unpack(const Dict& saved) {
-        take(saved, "factor", options.factor);
-        take(saved, "total_iters", options.total_iters);
-    }
+    void check() const;
+    [[nodiscard]] Dict pack() const;
+    void unpack(const Dict& saved);
     /// Of an added group: this rule goes from rate to rate.
     static constexpr bool needs_base_lr(const ScheduleState& /*state*/) { return false; }
     [[nodiscard]] double next(double lr, double /*base_lr*/, const ScheduleState& state) const {
@@ -42,6 +34,10 @@ struct ConstantLRRule {
         return state.last_epoch != options.total_iters ? lr : lr * (1.0 / options.factor);
     }
 };
+
+#if defined(LIT_COMPILED)
+extern template class EpochSchedule<ConstantLRRule>;
+#endif
 
 }  // namespace detail
 
@@ -63,3 +59,7 @@ class ConstantLR : public detail::EpochSchedule<detail::ConstantLRRule> {
 static_assert(LRSchedulerPolicy<ConstantLR>);
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/optim/impl/constant_lr.hpp>
+#endif

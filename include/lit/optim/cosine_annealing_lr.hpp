@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/compiled.hpp>
 #include <lit/core/value.hpp>
 #include <lit/optim/detail/epoch_schedule.hpp>
-#include <lit/optim/detail/option_values.hpp>
 #include <lit/optim/scheduler.hpp>
 
 #include <cmath>
@@ -24,14 +24,9 @@ struct CosineAnnealingLRRule {
     static constexpr std::string_view name = "CosineAnnealingLR";
     CosineAnnealingLROptions options;
 
-    void check() const {
-        require_option(options.t_max >= 1, name, "t_max", static_cast<double>(options.t_max), "1 or more");
-    }
-    [[nodiscard]] Dict pack() const { return {{"T_max", options.t_max}, {"eta_min", options.eta_min}}; }
-    void unpack(const Dict& saved) {
-        take(saved, "T_max", options.t_max);
-        take(saved, "eta_min", options.eta_min);
-    }
+    void check() const;
+    [[nodiscard]] Dict pack() const;
+    void unpack(const Dict& saved);
     [[nodiscard]] bool needs_base_lr(const ScheduleState& state) const {
         return !state.is_initial && ((state.step_count == 1 && state.last_epoch > 0) ||
                                      (state.last_epoch - 1 - options.t_max) % (2 * options.t_max) == 0);
@@ -55,6 +50,10 @@ struct CosineAnnealingLRRule {
     }
 };
 
+#if defined(LIT_COMPILED)
+extern template class EpochSchedule<CosineAnnealingLRRule>;
+#endif
+
 }  // namespace detail
 
 /// Lowers the rate along half a cosine over `t_max` steps, and raises it again after:
@@ -75,3 +74,7 @@ class CosineAnnealingLR : public detail::EpochSchedule<detail::CosineAnnealingLR
 static_assert(LRSchedulerPolicy<CosineAnnealingLR>);
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/optim/impl/cosine_annealing_lr.hpp>
+#endif

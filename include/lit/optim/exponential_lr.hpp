@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/compiled.hpp>
 #include <lit/core/value.hpp>
 #include <lit/optim/detail/epoch_schedule.hpp>
-#include <lit/optim/detail/option_values.hpp>
 #include <lit/optim/scheduler.hpp>
 
 #include <string_view>
@@ -20,15 +20,19 @@ struct ExponentialLRRule {
     static constexpr std::string_view name = "ExponentialLR";
     ExponentialLROptions options;
 
-    void check() const { require_option(options.gamma >= 0.0, name, "gamma", options.gamma, "0 or more"); }
-    [[nodiscard]] Dict pack() const { return {{"gamma", options.gamma}}; }
-    void unpack(const Dict& saved) { take(saved, "gamma", options.gamma); }
+    void check() const;
+    [[nodiscard]] Dict pack() const;
+    void unpack(const Dict& saved);
     /// Of an added group: this rule goes from rate to rate.
     static constexpr bool needs_base_lr(const ScheduleState& /*state*/) { return false; }
     [[nodiscard]] double next(double lr, double /*base_lr*/, const ScheduleState& state) const {
         return state.is_initial ? lr : lr * options.gamma;
     }
 };
+
+#if defined(LIT_COMPILED)
+extern template class EpochSchedule<ExponentialLRRule>;
+#endif
 
 }  // namespace detail
 
@@ -49,3 +53,7 @@ class ExponentialLR : public detail::EpochSchedule<detail::ExponentialLRRule> {
 static_assert(LRSchedulerPolicy<ExponentialLR>);
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/optim/impl/exponential_lr.hpp>
+#endif

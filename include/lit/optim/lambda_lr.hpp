@@ -3,6 +3,7 @@
 
 #include <lit/core/value.hpp>
 #include <lit/optim/detail/epoch_schedule.hpp>
+#include <lit/optim/impl/epoch_schedule.hpp>  // a schedule by a closure is compiled where the closure is
 #include <lit/optim/scheduler.hpp>
 
 #include <concepts>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/compiled.hpp>
 #include <lit/core/value.hpp>
 #include <lit/optim/detail/epoch_schedule.hpp>
-#include <lit/optim/detail/option_values.hpp>
 #include <lit/optim/scheduler.hpp>
 
 #include <cstdint>
@@ -23,22 +23,9 @@ struct LinearLRRule {
     static constexpr std::string_view name = "LinearLR";
     LinearLROptions options;
 
-    void check() const {
-        require_option(options.start_factor > 0.0 && options.start_factor <= 1.0, name, "start_factor",
-                       options.start_factor, "above 0 and at most 1");
-        require_option(options.end_factor >= 0.0 && options.end_factor <= 1.0, name, "end_factor",
-                       options.end_factor, "0 to 1");
-    }
-    [[nodiscard]] Dict pack() const {
-        return {{"start_factor", options.start_factor},
-                {"end_factor", options.end_factor},
-                {"total_iters", options.total_iters}};
-    }
-    void unpack(const Dict& saved) {
-        take(saved, "start_factor", options.start_factor);
-        take(saved, "end_factor", options.end_factor);
-        take(saved, "total_iters", options.total_iters);
-    }
+    void check() const;
+    [[nodiscard]] Dict pack() const;
+    void unpack(const Dict& saved);
     /// Of an added group: this rule goes from rate to rate.
     static constexpr bool needs_base_lr(const ScheduleState& /*state*/) { return false; }
     [[nodiscard]] double next(double lr, double /*base_lr*/, const ScheduleState& state) const {
@@ -54,6 +41,10 @@ struct LinearLRRule {
         return lr * (1.0 + rise / (total * options.start_factor + before * rise));
     }
 };
+
+#if defined(LIT_COMPILED)
+extern template class EpochSchedule<LinearLRRule>;
+#endif
 
 }  // namespace detail
 
@@ -74,3 +65,7 @@ class LinearLR : public detail::EpochSchedule<detail::LinearLRRule> {
 static_assert(LRSchedulerPolicy<LinearLR>);
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/optim/impl/linear_lr.hpp>
+#endif

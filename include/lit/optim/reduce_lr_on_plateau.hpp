@@ -4,8 +4,6 @@
 #include <lit/core/error.hpp>
 #include <lit/core/mode.hpp>
 #include <lit/core/value.hpp>
-#include <lit/optim/detail/epoch_schedule.hpp>
-#include <lit/optim/detail/option_values.hpp>
 #include <lit/optim/optimizer.hpp>
 #include <lit/optim/scheduler.hpp>
 
@@ -84,61 +82,13 @@ class ReduceLROnPlateau {
     [[nodiscard]] std::int64_t last_epoch() const { return last_epoch_; }
     [[nodiscard]] static constexpr std::string_view name() { return "ReduceLROnPlateau"; }
 
-    [[nodiscard]] Value state_dict() const {
-        return Dict{{"factor", options_.factor},
-                    {"default_min_lr", options_.min_lr},
-                    {"min_lrs", detail::list_of(min_lrs_)},
-                    {"patience", options_.patience},
-                    {"cooldown", options_.cooldown},
-                    {"eps", options_.eps},
-                    {"last_epoch", last_epoch_},
-                    {"_last_lr", detail::list_of(last_lr_)},
-                    {"mode_worse", worst()},
-                    {"mode", python_name(options_.mode)},
-                    {"threshold", options_.threshold},
-                    {"threshold_mode", options_.threshold_mode == ThresholdMode::rel ? "rel" : "abs"},
-                    {"best", best_},
-                    {"cooldown_counter", cooldown_counter_},
-                    {"num_bad_epochs", num_bad_epochs_}};
-    }
+    [[nodiscard]] Value state_dict() const;
 
     /// Takes up settings too, as Python does.
-    void load_state_dict(const Value& value) {
-        const Dict& saved = value.dict();
-        ReduceLROnPlateau loaded = *this;
-        auto& o = loaded.options_;
-        detail::take(saved, "factor", o.factor);
-        detail::take(saved, "default_min_lr", o.min_lr);
-        detail::take(saved, "min_lrs", loaded.min_lrs_);
-        detail::take(saved, "patience", o.patience);
-        detail::take(saved, "cooldown", o.cooldown);
-        detail::take(saved, "eps", o.eps);
-        detail::take(saved, "last_epoch", loaded.last_epoch_);
-        detail::take(saved, "_last_lr", loaded.last_lr_);
-        if (const Value* mode = saved.find("mode")) {
-            o.mode = mode->equals("max") ? Mode::maximize : Mode::minimize;
-        }
-        detail::take(saved, "threshold", o.threshold);
-        if (const Value* mode = saved.find("threshold_mode")) {
-            o.threshold_mode = mode->equals("abs") ? ThresholdMode::abs : ThresholdMode::rel;
-        }
-        detail::take(saved, "best", loaded.best_);
-        detail::take(saved, "cooldown_counter", loaded.cooldown_counter_);
-        detail::take(saved, "num_bad_epochs", loaded.num_bad_epochs_);
-        loaded.check();
-        // More of them than at the begin: groups were added while training.
-        if (loaded.min_lrs_.size() < min_lrs_.size()) {
-            throw CheckpointError("ReduceLROnPlateau: the file has " +
-                                  std::to_string(loaded.min_lrs_.size()) + " min_lrs, the optimizer " +
-                                  std::to_string(min_lrs_.size()) + " parameter groups.");
-        }
-        *this = std::move(loaded);
-    }
+    void load_state_dict(const Value& value);
 
  private:
-    void check() const {
-        detail::require_option(options_.factor < 1.0, name(), "factor", options_.factor, "below 1");
-    }
+    void check() const;
     [[nodiscard]] double worst() const {
         constexpr double infinity = std::numeric_limits<double>::infinity();
         return options_.mode == Mode::minimize ? infinity : -infinity;
@@ -181,3 +131,7 @@ class ReduceLROnPlateau {
 static_assert(LRSchedulerPolicy<ReduceLROnPlateau> && NeedsMetric<ReduceLROnPlateau>);
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/optim/impl/reduce_lr_on_plateau.hpp>
+#endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/compiled.hpp>
 #include <lit/core/value.hpp>
 #include <lit/optim/detail/epoch_schedule.hpp>
-#include <lit/optim/detail/option_values.hpp>
 #include <lit/optim/scheduler.hpp>
 
 #include <cstdint>
@@ -22,21 +22,19 @@ struct StepLRRule {
     static constexpr std::string_view name = "StepLR";
     StepLROptions options;
 
-    void check() const {
-        require_option(options.step_size >= 1, name, "step_size", static_cast<double>(options.step_size),
-                       "1 or more");
-    }
-    [[nodiscard]] Dict pack() const { return {{"step_size", options.step_size}, {"gamma", options.gamma}}; }
-    void unpack(const Dict& saved) {
-        take(saved, "step_size", options.step_size);
-        take(saved, "gamma", options.gamma);
-    }
+    void check() const;
+    [[nodiscard]] Dict pack() const;
+    void unpack(const Dict& saved);
     /// Of an added group: this rule goes from rate to rate.
     static constexpr bool needs_base_lr(const ScheduleState& /*state*/) { return false; }
     [[nodiscard]] double next(double lr, double /*base_lr*/, const ScheduleState& state) const {
         return state.last_epoch == 0 || state.last_epoch % options.step_size != 0 ? lr : lr * options.gamma;
     }
 };
+
+#if defined(LIT_COMPILED)
+extern template class EpochSchedule<StepLRRule>;
+#endif
 
 }  // namespace detail
 
@@ -57,3 +55,7 @@ class StepLR : public detail::EpochSchedule<detail::StepLRRule> {
 static_assert(LRSchedulerPolicy<StepLR>);
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/optim/impl/step_lr.hpp>
+#endif

@@ -5,51 +5,54 @@
 #include <lit/callbacks/model_checkpoint.hpp>
 #include <lit/callbacks/model_summary.hpp>
 #include <lit/callbacks/progress_bar.hpp>
+#include <lit/core/references.hpp>
 #include <lit/loggers/tensorboard_logger.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
-#include <tuple>
+#include <array>
+#include <cstddef>
 #include <type_traits>
 #include <utility>
 
 namespace lit {
 namespace detail {
 
-/// The values of the types for which `Wanted` holds, as a tuple.
-template <template <class> class Wanted, class... Given>
-auto pick(std::tuple<Given...>&& given) {
-    return std::apply(
-        [](auto&&... each) {
-            return std::tuple_cat([&] {
-                using Each = std::remove_cvref_t<decltype(each)>;
-                if constexpr (Wanted<Each>::value) {
-                    return std::tuple<Each>(std::move(each));
-                } else {
-                    return std::tuple<>();
-                }
-            }()...);
-        },
-        std::move(given));
+/// The numbers of those that are wanted.
+template <bool... Wanted>
+struct Chosen {
+    static constexpr std::size_t count = (std::size_t{0} + ... + (Wanted ? 1U : 0U));
+    static constexpr std::array<std::size_t, count + 1> places = [] {
+        std::array<std::size_t, count + 1> found{};
+        std::size_t next = 0;
+        std::size_t place = 0;
+        ((Wanted ? static_cast<void>(found[next++] = place++) : static_cast<void>(++place)), ...);
+        return found;
+    }();
+    template <std::size_t... I>
+    static std::index_sequence<places[I]...> sequence(std::index_sequence<I...> /*all*/);
+    using type = decltype(sequence(std::make_index_sequence<count>{}));
+};
+
+/// What `use(value...)` returns, called with those of the values for whose types `Wanted` holds.
+template <template <class> class Wanted, class Use, class... Each>
+auto with_chosen(Use&& use, Each&... each) {
+    return [&, all = refer_to(each...)]<std::size_t... I>(std::index_sequence<I...> /*chosen*/) {
+        return use(referred<I>(all)...);
+    }(typename Chosen<Wanted<Each>::value...>::type{});
 }
+
+/// In the place of a default for a role that a given component has.
+struct NoDefault {};
 
 template <class T>
 struct IsStrategy : std::bool_constant<StrategyPolicy<T>> {};
 template <class T>
 struct IsPrecision : std::bool_constant<PrecisionPolicy<T>> {};
 template <class T>
-struct IsComponent : std::bool_constant<!StrategyPolicy<T> && !PrecisionPolicy<T>> {};
-
-/// A default for a role that none of the given components has.
-template <bool Present, class Default>
-auto unless() {
-    if constexpr (Present) {
-        return std::tuple<>();
-    } else {
-        return std::tuple<Default>(Default{});
-    }
-}
+struct IsComponent
+    : std::bool_constant<!StrategyPolicy<T> && !PrecisionPolicy<T> && !std::is_same_v<T, NoDefault>> {};
 
 }  // namespace detail
 
@@ -60,30 +63,29 @@ auto unless() {
 /// Source  Lightning `Trainer(...)` without logger, enable_* and strategy arguments.
 template <class... Given>
 [[nodiscard]] auto default_trainer(TrainerOptions options, Given... given) {
-    constexpr bool has_strategy = (StrategyPolicy<Given> || ...);
-    constexpr bool has_precision = (PrecisionPolicy<Given> || ...);
-    constexpr bool has_logger = (LoggerPolicy<detail::component_t<Given>> || ...);
-    constexpr bool has_bar = (detail::has_role<Given, role::progress_bar> || ...);
-    constexpr bool has_summary = (detail::has_role<Given, role::model_summary> || ...);
-    constexpr bool has_checkpoint = (detail::has_role<Given, role::checkpoint> || ...);
-    // The three picks take different elements, so nothing is moved from twice.
-    std::tuple<Given...> all(std::move(given)...);
-    auto strategy = std::tuple_cat(detail::pick<detail::IsStrategy>(std::move(all)),
-                                   detail::unless<has_strategy, SingleDevice>());
-    auto precision = std::tuple_cat(detail::pick<detail::IsPrecision>(std::move(all)),
-                                    detail::unless<has_precision, Fp32>());
-    auto components = std::tuple_cat(
-        detail::unless<has_logger, TensorBoardLogger>(), detail::pick<detail::IsComponent>(std::move(all)),
-        detail::unless<has_bar, ProgressBar>(), detail::unless<has_summary, ModelSummary>(),
-        detail::unless<has_checkpoint, ModelCheckpoint<>>());
-    static_assert(std::tuple_size_v<decltype(strategy)> == 1 && std::tuple_size_v<decltype(precision)> == 1,
+    static_assert((0 + ... + (StrategyPolicy<Given> ? 1 : 0)) <= 1 && (0 + ... + (PrecisionPolicy<Given> ? 1 : 0)) <= 1,
                   "lit: default_trainer takes one strategy and one precision at most.");
-    return std::apply(
-        [&](auto&... each) {
-            return Trainer(std::get<0>(std::move(strategy)), std::get<0>(std::move(precision)), options,
-                           std::move(each)...);
+    using detail::NoDefault;
+    std::conditional_t<(StrategyPolicy<Given> || ...), NoDefault, SingleDevice> strategy;
+    std::conditional_t<(PrecisionPolicy<Given> || ...), NoDefault, Fp32> precision;
+    std::conditional_t<(LoggerPolicy<detail::component_t<Given>> || ...), NoDefault, TensorBoardLogger> logger;
+    std::conditional_t<(detail::has_role<Given, role::progress_bar> || ...), NoDefault, ProgressBar> bar;
+    std::conditional_t<(detail::has_role<Given, role::model_summary> || ...), NoDefault, ModelSummary> summary;
+    std::conditional_t<(detail::has_role<Given, role::checkpoint> || ...), NoDefault, ModelCheckpoint<>> checkpoint;
+    return detail::with_chosen<detail::IsStrategy>(
+        [&](auto& only_strategy) {
+            return detail::with_chosen<detail::IsPrecision>(
+                [&](auto& only_precision) {
+                    return detail::with_chosen<detail::IsComponent>(
+                        [&](auto&... component) {
+                            return Trainer(std::move(only_strategy), std::move(only_precision), options,
+                                           std::move(component)...);
+                        },
+                        logger, given..., bar, summary, checkpoint);
+                },
+                given..., precision);
         },
-        components);
+        given..., strategy);
 }
 
 }  // namespace lit

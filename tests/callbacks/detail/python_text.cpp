@@ -2,6 +2,7 @@
 #include "support/doctest.hpp"
 
 #include <lit/callbacks/detail/python_text.hpp>
+#include <lit/core/error.hpp>
 
 #include <chrono>
 #include <limits>

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/compiled.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 #include <lit/optim/optimizer.hpp>
 #include <lit/optim/scheduler.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <numbers>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -63,42 +61,14 @@ class SwaSchedule {
     [[nodiscard]] const std::vector<double>& last_lr() const { return last_lr_; }
     /// Python's `swa_lr` of the parameter groups.
     [[nodiscard]] const std::vector<double>& swa_lrs() const { return swa_lrs_; }
-    [[nodiscard]] Value state_dict() const {
-        return Dict{{"_anneal_strategy", strategy_ == AnnealingStrategy::cos ? "cos" : "linear"},
-                    {"anneal_epochs", anneal_epochs_},
-                    {"base_lrs", List(base_lrs_.begin(), base_lrs_.end())},
-                    {"last_epoch", last_epoch_},
-                    {"_step_count", step_count_},
-                    {"_is_initial", false},
-                    {"_get_lr_called_within_step", false},
-                    {"_last_lr", List(last_lr_.begin(), last_lr_.end())}};
-    }
+    [[nodiscard]] Value state_dict() const;
     /// Takes up settings too, as Python does; the rates that are aimed at stay.
-    void load_state_dict(const Value& value) {
-        const Dict& saved = value.dict();
-        strategy_ = saved.at("_anneal_strategy").equals("linear") ? AnnealingStrategy::linear
-                                                                  : AnnealingStrategy::cos;
-        anneal_epochs_ = saved.at("anneal_epochs").to_int();
-        last_epoch_ = saved.at("last_epoch").to_int();
-        step_count_ = saved.at("_step_count").to_int();
-        read(saved.at("base_lrs"), base_lrs_);
-        read(saved.at("_last_lr"), last_lr_);
-    }
+    void load_state_dict(const Value& value);
 
  private:
-    static void read(const Value& list, std::vector<double>& into) {
-        into.clear();
-        for (const Value& number : list.items()) {
-            into.push_back(number.to_double());
-        }
-    }
+    static void read(const Value& list, std::vector<double>& into);
     /// Which share of the way is behind after so many steps.
-    [[nodiscard]] double share(std::int64_t step) const {
-        const double t = std::clamp(
-            static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, anneal_epochs_)), 0.0,
-            1.0);
-        return strategy_ == AnnealingStrategy::linear ? t : (1 - std::cos(std::numbers::pi * t)) / 2;
-    }
+    [[nodiscard]] double share(std::int64_t step) const;
 
     std::vector<double> swa_lrs_;
     std::vector<double> base_lrs_;
@@ -112,3 +82,7 @@ static_assert(LRSchedulerPolicy<SwaSchedule>);
 
 }  // namespace detail
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/callbacks/impl/swa_schedule.hpp>
+#endif

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <lit/checkpoint/module_state.hpp>
-#include <lit/core/error.hpp>
+#include <lit/core/compiled.hpp>
 #include <lit/core/value.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -12,10 +12,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <type_traits>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 namespace lit::detail {
@@ -25,53 +23,18 @@ struct OwnTensors {
     std::vector<at::Tensor> tensors;
     std::size_t parameters = 0;  ///< so many of them, in front
 
-    explicit OwnTensors(const torch::nn::Module& module) {
-        std::vector<at::Tensor> buffers;
-        std::unordered_map<const void*, bool> seen;
-        collect(module, buffers, seen);
-        parameters = tensors.size();
-        tensors.insert(tensors.end(), buffers.begin(), buffers.end());
-    }
+    explicit OwnTensors(const torch::nn::Module& module);
 
  private:
     void collect(const torch::nn::Module& module, std::vector<at::Tensor>& buffers,
-                 std::unordered_map<const void*, bool>& seen) {
-        const auto add = [&seen](std::vector<at::Tensor>& into, const at::Tensor& tensor) {
-            if (tensor.defined() && seen.emplace(tensor.unsafeGetTensorImpl(), true).second) {
-                into.push_back(tensor);
-            }
-        };
-        for (const at::Tensor& parameter : module.parameters(/*recurse=*/false)) {
-            add(tensors, parameter);
-        }
-        for (const at::Tensor& buffer : module.buffers(/*recurse=*/false)) {
-            add(buffers, buffer);
-        }
-        for (const auto& child : module.children()) {
-            collect(*child, buffers, seen);
-        }
-    }
+                 std::unordered_map<const void*, bool>& seen);
 };
 
 /// A second set of a module's weights: what Python's `deepcopy(module)` is used for in weight averaging.
 class WeightsCopy {
  public:
     /// The weights as they are, on `device`.
-    WeightsCopy(const torch::nn::Module& module, const at::Device& device) {
-        const c10::NoGradGuard no_grad;
-        const OwnTensors own(module);
-        parameters_ = own.parameters;
-        std::unordered_map<const void*, std::size_t> index;
-        for (const at::Tensor& tensor : own.tensors) {
-            index.emplace(tensor.unsafeGetTensorImpl(), tensors_.size());
-            tensors_.push_back(tensor.detach().clone().to(device));
-        }
-        NamedTensors named;
-        collect_state(module, "", named);
-        for (const auto& [name, tensor] : named) {
-            names_.emplace_back(name, tensors_[index.at(tensor.unsafeGetTensorImpl())]);
-        }
-    }
+    WeightsCopy(const torch::nn::Module& module, const at::Device& device);
 
     /// Averages the module's weights into the copy: `average(mine, current, n_averaged)` returns the new average, or
     /// nothing when it wrote it into `mine`. The first time the weights are copied.
@@ -92,58 +55,21 @@ class WeightsCopy {
         }
     }
     /// Takes over the tensors from `first` on as they are.
-    void copy_from(const OwnTensors& current, std::size_t first) {
-        const c10::NoGradGuard no_grad;
-        check(current);
-        for (std::size_t i = first; i < tensors_.size(); ++i) {
-            tensors_[i].copy_(current.tensors[i]);
-        }
-    }
+    void copy_from(const OwnTensors& current, std::size_t first);
     /// Puts the first `count` tensors into the module.
-    void copy_to(const OwnTensors& current, std::size_t count) const {
-        const c10::NoGradGuard no_grad;
-        check(current);
-        for (std::size_t i = 0; i < count; ++i) {
-            current.tensors[i].copy_(tensors_[i]);
-        }
-    }
+    void copy_to(const OwnTensors& current, std::size_t count) const;
     /// Exchanges the values: tensors stay where they are, so that optimizers and views of them stay valid.
-    void swap_with(const OwnTensors& current) {
-        const c10::NoGradGuard no_grad;
-        check(current);
-        for (std::size_t i = 0; i < tensors_.size(); ++i) {
-            const at::Tensor mine = tensors_[i].clone();
-            tensors_[i].copy_(current.tensors[i]);
-            current.tensors[i].copy_(mine);
-        }
-    }
+    void swap_with(const OwnTensors& current);
 
     [[nodiscard]] std::size_t size() const { return tensors_.size(); }
     [[nodiscard]] std::size_t parameters() const { return parameters_; }
     /// Under the module's names; the tensors are shared.
-    [[nodiscard]] Dict state_dict() const {
-        Dict state;
-        for (const auto& [name, tensor] : names_) {
-            state.append(Value(name), Value(tensor));
-        }
-        return state;
-    }
+    [[nodiscard]] Dict state_dict() const;
     /// Errors  CheckpointError that lists everything that does not fit.
-    void load_state_dict(const Dict& state, bool strict = true) {
-        load_tensors(names_, state, strict, "averaged weights");
-    }
+    void load_state_dict(const Dict& state, bool strict = true);
 
  private:
-    void check(const OwnTensors& current) const {
-        if (current.tensors.size() != tensors_.size() || current.parameters != parameters_) {
-            throw Error("Weight averaging: the module has " + std::to_string(current.parameters) +
-                        " parameters and " + std::to_string(current.tensors.size() - current.parameters) +
-                        " buffers, the averaged copy " + std::to_string(parameters_) + " and " +
-                        std::to_string(tensors_.size() - parameters_) +
-                        ". It is another module, or it registered some after setup: register all in the "
-                        "constructor.");
-        }
-    }
+    void check(const OwnTensors& current) const;
 
     std::vector<at::Tensor> tensors_;  ///< in the order of OwnTensors
     std::size_t parameters_ = 0;
@@ -151,3 +77,7 @@ class WeightsCopy {
 };
 
 }  // namespace lit::detail
+
+#if !defined(LIT_COMPILED)
+#include <lit/callbacks/impl/weights_copy.hpp>
+#endif

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 #include <lit/optim/detail/option_values.hpp>
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/empty_like.h>
-#include <ATen/ops/zeros.h>
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
@@ -22,7 +19,6 @@
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <utility>
 
 /// How settings and state of LibTorch's own optimizers are spelt in Python's `state_dict`.
 ///
@@ -184,28 +180,16 @@ struct TorchLayout<torch::optim::LBFGS> {
 struct LayoutWriter {
     Dict& target;
     void operator()(std::string_view key, const Fixed& fixed) const { target.set(key, fixed.value); }
-    void operator()(std::string_view key, const std::tuple<double, double>& pair) const {
-        target.set(key, Tuple{{std::get<0>(pair), std::get<1>(pair)}});
-    }
-    void operator()(std::string_view key, const at::Tensor& tensor) const {
-        if (tensor.defined()) {
-            target.set(key, tensor);
-        }
-    }
-    void operator()(std::string_view key, const std::int64_t& step) const {
-        target.set(key, at::zeros({}).fill_(step));  // Python counts in a tensor
-    }
+    void operator()(std::string_view key, const std::tuple<double, double>& pair) const;
+    void operator()(std::string_view key, const at::Tensor& tensor) const;
+    void operator()(std::string_view key, const std::int64_t& step) const;
     template <class Int>
     void operator()(std::string_view key, const Whole<Int>& number) const {
         target.set(key, number.value);
     }
     void operator()(std::string_view key, const Flat<const at::Tensor>& tensor) const { (*this)(key, tensor.value); }
-    void operator()(std::string_view key, const Flat<const std::deque<at::Tensor>>& tensors) const {
-        target.set(key, List(tensors.value.begin(), tensors.value.end()));
-    }
-    void operator()(std::string_view key, const std::optional<std::string>& text) const {
-        target.set(key, text ? Value(*text) : Value());
-    }
+    void operator()(std::string_view key, const Flat<const std::deque<at::Tensor>>& tensors) const;
+    void operator()(std::string_view key, const std::optional<std::string>& text) const;
     void operator()(std::string_view key, const std::same_as<double> auto& number) const {
         target.set(key, number);
     }
@@ -220,61 +204,24 @@ struct LayoutReader {
     const at::Tensor* param = nullptr;  ///< whose layout the tensors take
 
     void operator()(std::string_view /*key*/, const Fixed& /*fixed*/) const {}
-    void operator()(std::string_view key, std::tuple<double, double>& pair) const {
-        std::pair<double, double> numbers{std::get<0>(pair), std::get<1>(pair)};
-        take(source, key, numbers);
-        pair = {numbers.first, numbers.second};
-    }
-    void operator()(std::string_view key, at::Tensor& tensor) const {
-        const Value* found = source.find(key);
-        if (found == nullptr || found->is_none()) {
-            return;
-        }
-        const at::Tensor& saved = found->tensor();
-        if (saved.sizes() != param->sizes()) {
-            throw CheckpointError("Optimizer: \"" + std::string(key) +
-                                  "\" has another shape in the file than its "
-                                  "parameter. The model is another one.");
-        }
-        tensor = at::empty_like(*param, param->options().requires_grad(false)).copy_(saved);
-    }
-    void operator()(std::string_view key, std::int64_t& step) const {
-        if (const Value* found = source.find(key)) {
-            step = static_cast<std::int64_t>(number_of(*found));
-        }
-    }
-    void operator()(std::string_view key, const Whole<std::int64_t>& number) const {
-        if (const Value* found = source.find(key); found != nullptr && !found->is_none()) {
-            number.value = found->to_int();
-        }
-    }
-    void operator()(std::string_view key, const Flat<at::Tensor>& tensor) const {
-        if (const Value* found = source.find(key); found != nullptr && !found->is_none()) {
-            tensor.value = own(found->tensor());
-        }
-    }
-    void operator()(std::string_view key, const Flat<std::deque<at::Tensor>>& tensors) const {
-        if (const Value* found = source.find(key)) {
-            tensors.value.clear();
-            for (const Value& each : found->items()) {
-                tensors.value.push_back(own(each.tensor()));
-            }
-        }
-    }
-    void operator()(std::string_view key, std::optional<std::string>& text) const {
-        if (const Value* found = source.find(key)) {
-            text = found->is_none() ? std::nullopt : std::optional(found->string());
-        }
-    }
+    void operator()(std::string_view key, std::tuple<double, double>& pair) const;
+    void operator()(std::string_view key, at::Tensor& tensor) const;
+    void operator()(std::string_view key, std::int64_t& step) const;
+    void operator()(std::string_view key, const Whole<std::int64_t>& number) const;
+    void operator()(std::string_view key, const Flat<at::Tensor>& tensor) const;
+    void operator()(std::string_view key, const Flat<std::deque<at::Tensor>>& tensors) const;
+    void operator()(std::string_view key, std::optional<std::string>& text) const;
     void operator()(std::string_view key, std::same_as<double> auto& number) const {
         take(source, key, number);
     }
     void operator()(std::string_view key, std::same_as<bool> auto& flag) const { take(source, key, flag); }
 
  private:
-    [[nodiscard]] at::Tensor own(const at::Tensor& saved) const { 
-        return saved.to(param->options().requires_grad(false), false, true);
-    }
+    [[nodiscard]] at::Tensor own(const at::Tensor& saved) const;
 };
 
 }  // namespace lit::detail
+
+#if !defined(LIT_COMPILED)
+#include <lit/optim/impl/torch_layout.hpp>
+#endif
