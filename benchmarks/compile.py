@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a unit costs the compiler: LibTorch alone, lit's core and all of lit over it, callbacks, and a precompiled header.
+"""What a unit costs the compiler: LibTorch alone, lit's core and all of lit over it, callbacks, and a precompiled header; as
+lit::lit gives it, header-only, and as lit::compiled does, with LIT_COMPILED.
 
 Each figure is of one compiler call with -c -O2, or -O0 where that is said, that writes an object file: its own seconds of CPU,
 user and system together (what runs beside it disturbs these less than a clock, but does disturb them), and the memory of its
@@ -24,17 +25,21 @@ FLAGS = ["-std=c++20", "-O2", "-DNDEBUG", "-DUSE_C10D_GLOO", f"-I{HOME}/include"
 
 NEEDED = ["torch/nn/module.h", "ATen/core/Tensor.h"]
 CORE = [*NEEDED, "lit/module/module.hpp", "lit/trainer/trainer.hpp"]
-HEADERS = {  # a unit: its headers
-    "what lit's core needs of LibTorch": NEEDED,
-    "the same and lit's core": CORE,
-    "torch/torch.h": ["torch/torch.h"],
-    "lit/lit.hpp": ["lit/lit.hpp"],
+COMPILED = ["-DLIT_COMPILED"]
+HEADERS = {  # a unit: its headers and flags
+    "what lit's core needs of LibTorch": (NEEDED, []),
+    "the same and lit's core": (CORE, []),
+    "the same and lit's core, compiled": (CORE, COMPILED),
+    "torch/torch.h": (["torch/torch.h"], []),
+    "lit/lit.hpp": (["lit/lit.hpp"], []),
+    "lit/lit.hpp, compiled": (["lit/lit.hpp"], COMPILED),
 }
 HOOKS = ["on_fit_start(auto&, auto&)", "on_train_epoch_start(auto&, auto&)",
          "on_train_batch_start(auto&, auto&, const auto&, std::int64_t)", "on_before_backward(auto&, auto&, const auto&)",
          "on_after_backward(auto&, auto&)", "on_train_batch_end(auto&, auto&, const auto&, const auto&, std::int64_t)",
          "on_train_epoch_end(auto&, auto&)", "on_validation_end(auto&, auto&)"]
 COUNTS = (0, 4, 16, 64)
+MINIMAL = HOME / "examples" / "minimal" / "main.cpp"
 
 
 def including(headers):
@@ -111,13 +116,15 @@ class Compiler:
             report(f"{self.name}: {what} (goal: under {goal})", more - less, "s user+sys")
 
     def headers(self):
-        self.run("-E", HOME / "examples" / "minimal" / "main.cpp", "-o", self.folder / "read.ii")  # from the disk, once
-        for what, headers in list(HEADERS.items()) + list(HEADERS.items())[:2]:  # lit's core twice: its difference is small
-            self.unit(what, including(headers))
+        self.run("-E", MINIMAL, "-o", self.folder / "read.ii")  # from the disk, once
+        for what, (headers, words) in list(HEADERS.items()) + list(HEADERS.items())[:3]:  # lit's core twice: a small difference
+            self.unit(what, including(headers), *words)
         self.unit("range-v3, as lit/data/views.hpp includes it", including(outside("range/v3")))
         self.unit("Hana, as lit includes it", including(outside("boost/hana")))
-        self.difference("lit's core over LibTorch", "the same and lit's core", "what lit's core needs of LibTorch", 1)
-        self.difference("lit/lit.hpp over torch/torch.h", "lit/lit.hpp", "torch/torch.h", 3)
+        for mode in ("", ", compiled"):
+            self.difference(f"lit's core over LibTorch{mode}", f"the same and lit's core{mode}",
+                            "what lit's core needs of LibTorch", 1)
+            self.difference(f"lit/lit.hpp over torch/torch.h{mode}", f"lit/lit.hpp{mode}", "torch/torch.h", 3)
 
     def callbacks(self):
         name = "a trainer with {} callbacks".format
@@ -130,23 +137,27 @@ class Compiler:
 
     def precompiled(self):
         for level in ("-O2", "-O0"):  # the last of two levels wins
-            self.precompiled_with(level)
+            self.measure(f"examples/minimal {level}, nothing precompiled", level, "-c", MINIMAL, "-o", self.folder / "unit.o")
+            self.measure(f"the library of lit::compiled {level}", level, *COMPILED, "-c", HOME / "cmake" / "compiled.cpp", "-o",
+                         self.folder / "unit.o")
+            self.precompiled_with(level, "")
+            self.precompiled_with(level, ", compiled", *COMPILED)
 
-    def precompiled_with(self, level):
-        source = HOME / "examples" / "minimal" / "main.cpp"
-        self.measure(f"examples/minimal {level}, nothing precompiled", level, "-c", source, "-o", self.folder / "unit.o")
+    def precompiled_with(self, level, mode, *words):
         header = self.folder / "pch.hpp"  # as lit::pch has it
         header.write_text(including(["lit/lit.hpp"]))
+        words = [level, *words]
         if self.name.startswith("clang"):
             made, using = header.with_suffix(".hpp.pch"), ["-include-pch", header.with_suffix(".hpp.pch")]
-            self.measure(f"the precompiled header itself {level}", level, "-fpch-instantiate-templates", "-x", "c++-header",
-                         header, "-o", made)
+            making = ["-fpch-instantiate-templates"]
         else:
             made, using = header.with_suffix(".hpp.gch"), ["-Winvalid-pch", "-Werror=invalid-pch", "-include", header]
-            self.measure(f"the precompiled header itself {level}", level, "-x", "c++-header", header, "-o", made)
-        report(f"{self.name}: the precompiled header on the disk {level}", made.stat().st_size / 1e6, "MB")
-        self.measure(f"examples/minimal {level} with the precompiled header (goal: under 8)", level, *using, "-c", source, "-o",
-                     self.folder / "unit.o")
+            making = []
+            words.append("--param=ggc-min-heapsize=2097152")  # as lit::pch has it
+        self.measure(f"the precompiled header itself {level}{mode}", *words, *making, "-x", "c++-header", header, "-o", made)
+        report(f"{self.name}: the precompiled header on the disk {level}{mode}", made.stat().st_size / 1e6, "MB")
+        self.measure(f"examples/minimal {level} with the precompiled header{mode} (goal: under 8)", *words, *using, "-c", MINIMAL,
+                     "-o", self.folder / "unit.o")
         made.unlink()
 
 

@@ -35,6 +35,9 @@ endforeach()
 # Two precompiled headers for each set of flags, hence for each build folder: of LibTorch's headers, with nothing of lit; and of
 # the trainer, for programs that assemble one.
 if(LIT_PCH)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        add_compile_options(--param=ggc-min-heapsize=2097152)  # see LitPrecompile.cmake
+    endif()
     foreach(name IN ITEMS pch pch_trainer)
         file(WRITE "${CMAKE_BINARY_DIR}/pch/${name}.cpp" "// Nothing: the precompiled header is the point.\n")
         add_library(lit_${name} OBJECT "${CMAKE_BINARY_DIR}/pch/${name}.cpp")

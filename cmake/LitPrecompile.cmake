@@ -16,4 +16,6 @@ if(NOT TARGET lit::pch)
     add_library(lit::pch INTERFACE IMPORTED GLOBAL)
     target_link_libraries(lit::pch INTERFACE lit::lit)
     target_precompile_headers(lit::pch INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:<lit/lit.hpp$<ANGLE-R>>")
+    # g++ would walk through all of the precompiled header whenever it collects garbage: a seventh of a unit's time.
+    target_compile_options(lit::pch INTERFACE "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:--param=ggc-min-heapsize=2097152>")
 endif()

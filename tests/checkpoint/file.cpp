@@ -4,6 +4,7 @@
 #include "checkpoint/support.hpp"
 
 #include <lit/checkpoint/file.hpp>
+#include <lit/checkpoint/pickle_opcodes.hpp>
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>

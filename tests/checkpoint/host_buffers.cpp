@@ -2,6 +2,7 @@
 #include "support/doctest.hpp"
 
 #include <lit/checkpoint/host_buffers.hpp>
+#include <lit/checkpoint/pickle_writer.hpp>
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/ones.h>

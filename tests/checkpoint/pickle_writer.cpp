@@ -3,6 +3,7 @@
 
 #include "checkpoint/support.hpp"
 
+#include <lit/checkpoint/pickle_opcodes.hpp>
 #include <lit/checkpoint/pickle_reader.hpp>
 #include <lit/checkpoint/pickle_writer.hpp>
 

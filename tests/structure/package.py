@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Installs lit into an empty prefix, builds tests/package against it with find_package(lit) and runs that.
 
-Some of its programs have lit precompiled, by lit::pch."""
+Some of its programs have lit precompiled, by lit::pch, or link lit::compiled."""
 import pathlib
 import shutil
 import subprocess
@@ -35,7 +35,7 @@ run(cmake, "-S", pathlib.Path(source) / "tests" / "package", "-B", work / "build
     f"-DCMAKE_PREFIX_PATH={moved}", f"-DCMAKE_CXX_COMPILER={compiler}", f"-DLIT_TORCH_ROOT={torch}",
     "-DCMAKE_CXX_FLAGS=-O0")
 run(cmake, "--build", work / "build")
-for program in ("consumer", "precompiled", "sharing"):
+for program in ("consumer", "precompiled", "sharing", "compiled"):
     print(run(work / "build" / program), end="")
 for text in ((moved / "share/cmake/lit/litTargets.cmake").read_text(),):
     if source in text:

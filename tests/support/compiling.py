@@ -71,6 +71,8 @@ def pch_flags(kind, source, build, torch):
         subprocess.run([compiler, *flags, *instantiate, "-w", "-x", "c++-header", str(made.parent / "pch_trainer.hpp"),
                         "-o", str(made) + ".new"], check=True)
         os.rename(str(made) + ".new", made)
+    if kind == "gcc":  # without walks through all of the precompiled header
+        flags = [*flags, "--param=ggc-min-heapsize=2097152"]
     return flags + (["-include", str(made.parent / "pch_trainer.hpp")] if kind == "gcc" else ["-include-pch", str(made)])
 
 

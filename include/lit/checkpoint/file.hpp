@@ -3,6 +3,7 @@
 
 #include <lit/checkpoint/pickle_limits.hpp>
 #include <lit/core/compiled.hpp>
+#include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 
 #include <filesystem>

@@ -4,6 +4,7 @@
 #include <lit/checkpoint/checkpoint_io.hpp>
 #include <lit/checkpoint/file.hpp>
 #include <lit/core/compiled.hpp>
+#include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 
 #include <filesystem>

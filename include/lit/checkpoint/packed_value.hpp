@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/core/compiled.hpp>
+#include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 
 #include <ATen/core/Tensor.h>

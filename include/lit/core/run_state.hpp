@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/error.hpp>
 #include <lit/core/hooks.hpp>
 #include <lit/core/log_options.hpp>
 #include <lit/core/metric_names.hpp>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/core/compiled.hpp>
+#include <lit/core/error.hpp>
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/ScalarType.h>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/core/compiled.hpp>
+#include <lit/core/error.hpp>
 #include <lit/data/idx.hpp>
 #include <lit/data/tensor_dataset.hpp>
 

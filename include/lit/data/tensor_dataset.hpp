@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/error.hpp>
 #include <lit/data/dataset.hpp>
 
 #include <ATen/core/Tensor.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/error.hpp>
+
 #include <chrono>
 #include <concepts>
 #include <cstdint>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 #include <lit/optim/optimizer.hpp>
 

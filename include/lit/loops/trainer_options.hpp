@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/core/duration.hpp>
+#include <lit/core/error.hpp>
 #include <lit/loops/deterministic.hpp>
 #include <lit/loops/limit.hpp>
 

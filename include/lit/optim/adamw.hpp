@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/core/compiled.hpp>
+#include <lit/core/error.hpp>
 #include <lit/optim/detail/adam_algorithm.hpp>
 #include <lit/optim/detail/grouped_optimizer.hpp>
 #include <lit/optim/optimizer.hpp>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/core/compiled.hpp>
+#include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 #include <lit/optim/detail/epoch_schedule.hpp>
 #include <lit/optim/scheduler.hpp>

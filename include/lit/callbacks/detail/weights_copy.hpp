@@ -3,6 +3,7 @@
 
 #include <lit/checkpoint/module_state.hpp>
 #include <lit/core/compiled.hpp>
+#include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 
 #include <ATen/core/Tensor.h>
