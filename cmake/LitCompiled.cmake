@@ -6,7 +6,10 @@
 #   target_link_libraries(train PRIVATE lit::compiled)             # instead of lit::lit
 #   target_link_libraries(train PRIVATE lit::compiled lit::pch)    # and with lit's headers precompiled
 #
-# The library is built in the user's own build, with the flags of the folder that asks for it, and only if something links it.
+# The library is built in the user's own build, and only if something links it. Its flags are those that are set where lit is
+# found (CMAKE_CXX_FLAGS, add_compile_options() before find_package(lit)). Flags of a single program that change what the standard
+# library's types look like, as _GLIBCXX_DEBUG and -fsanitize=address do, have to be set there, or on lit_compiled too. A library that
+# is installed with install(EXPORT) links lit::lit: lit_compiled belongs to one build.
 # Used by lit's own build and by the installed package alike.
 
 if(NOT TARGET lit::compiled)

@@ -49,9 +49,10 @@ if(LIT_PCH)
     endforeach()
 endif()
 
+include("${CMAKE_CURRENT_LIST_DIR}/LitCompiled.cmake")  # here, so that the library gets the options above
 target_link_libraries(lit_compiled PRIVATE lit_warnings)
-set_target_properties(lit_compiled PROPERTIES POSITION_INDEPENDENT_CODE "${CMAKE_POSITION_INDEPENDENT_CODE}")  # as the programs
 if(LIT_PCH AND LIT_USE_COMPILED)
+    set_target_properties(lit_compiled PROPERTIES POSITION_INDEPENDENT_CODE "${CMAKE_POSITION_INDEPENDENT_CODE}")  # as lit_pch
     target_precompile_headers(lit_compiled REUSE_FROM lit_pch)
 endif()
 

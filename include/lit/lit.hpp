@@ -41,12 +41,14 @@
 #include <lit/data/data_loader.hpp>
 #include <lit/data/data_module.hpp>
 #include <lit/data/fashion_mnist.hpp>
+#include <lit/data/idx.hpp>
 #include <lit/data/mapped_dataset.hpp>
 #include <lit/data/mnist.hpp>
 #include <lit/data/random_split.hpp>
 #include <lit/data/subset.hpp>
 #include <lit/data/tensor_dataset.hpp>
 #include <lit/loggers/csv_logger.hpp>
+#include <lit/loggers/hparams_yaml.hpp>
 #include <lit/loggers/tensorboard_logger.hpp>
 #include <lit/metrics/accuracy.hpp>
 #include <lit/metrics/confusion_matrix.hpp>

@@ -14,7 +14,7 @@
 #endif
 
 int main() {
-    const std::filesystem::path path = std::filesystem::temp_directory_path() / "lit_package_compiled.ckpt";
+    const std::filesystem::path path = "package_compiled.ckpt";
     lit::save_checkpoint_file(path, lit::Dict{{"weight", at::ones({2, 3})}, {"step", 7}});
     const lit::Value read = lit::load_checkpoint(path);
     std::filesystem::remove(path);

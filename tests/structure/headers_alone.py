@@ -37,6 +37,10 @@ passed = compiling.Passed(work / "passed.json")
 compiler_version = compiling.version(compiler)
 
 
+def mode(header):
+    return [] if "/impl/" in header else ["-DLIT_COMPILED"]
+
+
 def reads(header):
     """The header and everything of lit that it includes, directly or not; and what of LibTorch these include."""
     found, of_torch, waiting = set(), set(), [header]
@@ -46,14 +50,13 @@ def reads(header):
         if name in found or not path.exists():
             continue
         found.add(name)
-        included = re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', path.read_text(), re.M)
+        text = path.read_text()
+        if mode(header):
+            text = re.sub(r"^#if !defined\(LIT_COMPILED\)\n.*?^#endif\n", "", text, flags=re.M | re.S)
+        included = re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', text, re.M)
         waiting += [name for name in included if name.startswith("lit/")]
         of_torch.update(included)
     return sorted(found), of_torch
-
-
-def mode(header):
-    return [] if "/impl/" in header else ["-DLIT_COMPILED"]
 
 
 def precompiled(name):

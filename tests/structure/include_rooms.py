@@ -135,11 +135,32 @@ def uncompiled(include):
             for name in sorted(wanted ^ given)]
 
 
+def cycles(include):
+    """Headers that include each other, but for x.hpp and impl/x.hpp: alone, one of them lacks the other's declarations."""
+    includes = {}
+    for path in include.rglob("*.hpp"):
+        text = path.read_text()
+        includes[str(path.relative_to(include))] = set(re.findall(r"^#include <(lit/.*)>$", text, re.M))
+    found = []
+    for begin in sorted(includes):
+        seen, waiting = set(), [begin]
+        while waiting:
+            name = waiting.pop()
+            for other in includes.get(name, ()):
+                pair = "/impl/" in name and pathlib.PurePath(other).name == pathlib.PurePath(name).name
+                if other == begin and not pair and "/impl/" not in begin:
+                    found.append(f"{include / begin}: includes itself, by way of {name}")
+                elif other not in seen and not pair:
+                    seen.add(other)
+                    waiting.append(other)
+    return found
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "--self-test":
         sys.exit(bool(self_test()))
     found, complaints = check(sys.argv[1])
-    complaints += uncompiled(pathlib.Path(sys.argv[1]))
+    complaints += uncompiled(pathlib.Path(sys.argv[1])) + cycles(pathlib.Path(sys.argv[1]))
     print("\n".join(complaints))
     print(f"rooms: {len(found)} headers, {len(complaints)} complaints")
     sys.exit(bool(complaints) or not found)

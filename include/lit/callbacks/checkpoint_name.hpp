@@ -2,7 +2,6 @@
 #pragma once
 
 #include <lit/callbacks/detail/python_text.hpp>
-#include <lit/core/compiled.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/metric_names.hpp>
 

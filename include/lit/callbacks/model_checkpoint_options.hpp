@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/core/compiled.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/mode.hpp>
 

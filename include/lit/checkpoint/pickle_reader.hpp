@@ -2,24 +2,15 @@
 #pragma once
 
 #include <lit/checkpoint/pickle_limits.hpp>
+#include <lit/checkpoint/storage_source.hpp>
 #include <lit/core/compiled.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 
-#include <c10/core/Storage.h>
-#include <c10/util/FunctionRef.h>
-
 #include <cstddef>
-#include <string>
 #include <string_view>
 
 namespace lit {
-namespace detail {
-
-/// Hands out the bytes of the storage `key`, at least `bytes` many, on the CPU.
-using StorageSource = c10::function_ref<c10::Storage(const std::string& key, std::size_t bytes)>;
-
-}  // namespace detail
 
 /// Reads one Python pickle of protocol 2 to 5 as data: nothing is imported, called or executed.
 ///

@@ -3,8 +3,8 @@
 
 #include <lit/checkpoint/pickle_graph.hpp>
 #include <lit/checkpoint/pickle_opcodes.hpp>
-#include <lit/checkpoint/pickle_reader.hpp>
 #include <lit/checkpoint/refused_names.hpp>
+#include <lit/checkpoint/storage_source.hpp>
 #include <lit/core/error.hpp>
 
 #include <ATen/core/Tensor.h>

@@ -4,9 +4,6 @@
 #include <lit/core/fixed_string.hpp>
 
 #include <cstdint>
-#include <deque>
-#include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -21,15 +18,11 @@ using MetricId = std::uint32_t;
 class MetricNames {
  public:
     static MetricId intern(std::string_view name);
-    [[nodiscard]] static const std::string& name(MetricId id) { return names()[id]; }
+    [[nodiscard]] static const std::string& name(MetricId id);
 
  private:
-    static std::mutex& mutex();
-    static std::deque<std::string>& names() {
-        static std::deque<std::string> instance;
-        return instance;
-    }
-    static std::map<std::string_view, MetricId>& ids();
+    struct Table;
+    static Table& table();
 };
 
 /// The number of a name that is known when compiled: one static number, set before `main`.

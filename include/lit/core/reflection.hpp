@@ -13,7 +13,7 @@
 
 /// Fields of an aggregate: their number, their names, their references; without a macro.
 ///
-/// Errors  more than 40 fields do not compile.
+/// Errors  more than 40 fields do not compile, nor does an aggregate whose default for a field does not.
 /// Source  the names are read from the compiler's spelling of a pointer to a subobject (g++ 12, clang 19).
 namespace lit::reflection {
 

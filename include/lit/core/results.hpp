@@ -3,7 +3,6 @@
 
 #include <lit/core/error.hpp>
 #include <lit/core/hooks.hpp>
-#include <lit/core/log_options.hpp>
 #include <lit/core/metric_names.hpp>
 #include <lit/core/metric_ref.hpp>
 #include <lit/core/number.hpp>
@@ -13,7 +12,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <vector>
 

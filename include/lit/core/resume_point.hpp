@@ -7,8 +7,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 namespace lit {

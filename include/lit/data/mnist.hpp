@@ -3,7 +3,6 @@
 
 #include <lit/core/compiled.hpp>
 #include <lit/core/error.hpp>
-#include <lit/data/idx.hpp>
 #include <lit/data/tensor_dataset.hpp>
 
 #include <filesystem>

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/core/compiled.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 #include <lit/loggers/event_file.hpp>
-#include <lit/loggers/hparams_yaml.hpp>
 #include <lit/loggers/logger.hpp>
 #include <lit/loggers/run_folder.hpp>
 

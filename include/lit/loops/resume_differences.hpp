@@ -6,10 +6,10 @@
 #include <lit/optim/optimizer.hpp>
 
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lit::detail {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/core/compiled.hpp>
-
 #include <cmath>
 #include <cstdio>
 #include <memory>

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <lit/callbacks/detail/progress_text.hpp>
-#include <lit/core/compiled.hpp>
 
 #include <chrono>
 #include <cstddef>

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <lit/checkpoint/module_state.hpp>
-#include <lit/core/compiled.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/value.hpp>
 

@@ -4,32 +4,36 @@
 #include <lit/core/compiled.hpp>
 #include <lit/core/metric_names.hpp>
 
+#include <deque>
 #include <map>
 #include <mutex>
+#include <string>
 #include <string_view>
 
 namespace lit {
 
-LIT_INLINE std::mutex& MetricNames::mutex() {
-    static std::mutex instance;
-    return instance;
-}
+struct MetricNames::Table {
+    std::mutex mutex;
+    std::deque<std::string> names;  ///< never moves its strings, so that views of them stay good
+    std::map<std::string_view, MetricId> ids;
+};
 
-LIT_INLINE std::map<std::string_view, MetricId>& MetricNames::ids() {
-    static std::map<std::string_view, MetricId> instance;
+LIT_INLINE MetricNames::Table& MetricNames::table() {
+    static Table instance;
     return instance;
 }
 
 LIT_INLINE MetricId MetricNames::intern(std::string_view name) {
-    const std::lock_guard lock(mutex());
-    if (const auto found = ids().find(name); found != ids().end()) {
+    Table& known = table();
+    const std::lock_guard lock(known.mutex);
+    if (const auto found = known.ids.find(name); found != known.ids.end()) {
         return found->second;
     }
-    const auto id = static_cast<MetricId>(names().size());
-    names().emplace_back(name);
-    // The deque never moves its strings, so the view stays good.
-    ids().emplace(names().back(), id);
+    const auto id = static_cast<MetricId>(known.names.size());
+    known.ids.emplace(known.names.emplace_back(name), id);
     return id;
 }
+
+LIT_INLINE const std::string& MetricNames::name(MetricId id) { return table().names[id]; }
 
 }  // namespace lit
