@@ -122,7 +122,26 @@ def self_test():
             if not right:
                 failures += 1
                 print(f"FAILED: {text.splitlines()[-1]!r} in {name}: expected {expected!r}, got {wrong}")
-    print(f"{len(cases) - failures} passed, {failures} failed")
+    pairs = [  # headers and what they include; complaints about cycles, about bodies that are not compiled
+        ({"lit/core/a.hpp": "lit/core/b.hpp", "lit/core/b.hpp": "lit/core/a.hpp"}, 2, 0),
+        ({"lit/core/a.hpp": "lit/core/impl/a.hpp", "lit/core/impl/a.hpp": "lit/core/a.hpp"}, 0, 1),
+        ({"lit/core/a.hpp": "lit/core/impl/a.hpp", "lit/core/impl/a.hpp": "lit/core/b.hpp", "lit/core/b.hpp": "lit/core/a.hpp"}, 2, 1),
+        ({"lit/core/impl/compiled.hpp": "lit/core/b.hpp"}, 0, 0),
+    ]
+    for headers, in_cycles, left_out in pairs:
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder, "include")
+            for name, included in headers.items():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(f"{top}#include <{included}>\n")
+            (root.parent / "cmake").mkdir()
+            compiled = [name for name in headers if name.endswith("compiled.hpp")]
+            (root.parent / "cmake" / "compiled.cpp").write_text("".join(f"#include <{name}>\n" for name in compiled))
+            got = len(cycles(root)), len(uncompiled(root))
+            if got != (in_cycles, left_out):
+                failures += 1
+                print(f"FAILED: {headers}: expected {in_cycles, left_out}, got {got}")
+    print(f"{len(cases) + len(pairs) - failures} passed, {failures} failed")
     return failures
 
 
