@@ -45,11 +45,9 @@
 #include <lit/data/impl/tensor_dataset.hpp>
 #include <lit/data/impl/worker_threads.hpp>
 #include <lit/loggers/impl/csv_logger.hpp>
-#include <lit/loggers/impl/event_file.hpp>
 #include <lit/loggers/impl/hparams_yaml.hpp>
 #include <lit/loggers/impl/metrics_file.hpp>
 #include <lit/loggers/impl/run_folder.hpp>
-#include <lit/loggers/impl/tensorboard_logger.hpp>
 #include <lit/loops/impl/limit.hpp>
 #include <lit/loops/impl/resume_differences.hpp>
 #include <lit/loops/impl/trainer_options.hpp>
@@ -70,3 +68,9 @@
 #include <lit/optim/impl/sgd.hpp>
 #include <lit/optim/impl/step_lr.hpp>
 #include <lit/optim/impl/torch_layout.hpp>
+
+// A program that includes these without protozero is told by their headers.
+#if __has_include(<protozero/pbf_writer.hpp>)
+#include <lit/loggers/impl/event_file.hpp>
+#include <lit/loggers/impl/tensorboard_logger.hpp>
+#endif

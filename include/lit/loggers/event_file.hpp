@@ -3,6 +3,7 @@
 
 #include <lit/core/error.hpp>
 #include <lit/loggers/logger.hpp>
+#include <lit/loggers/needs_protozero.hpp>
 #include <lit/loggers/run_folder.hpp>
 
 #include <chrono>

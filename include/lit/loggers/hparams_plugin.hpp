@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#if !__has_include(<protozero/pbf_writer.hpp>)
-#error \
-    "lit: TensorBoard's event files need protozero's headers: install libprotozero-dev, or log with lit::CSVLogger."
-#endif
-
 #include <lit/core/number_text.hpp>
 #include <lit/core/value.hpp>
 #include <lit/core/yaml.hpp>
 #include <lit/loggers/logger.hpp>
+#include <lit/loggers/needs_protozero.hpp>
 
 #include <protozero/pbf_writer.hpp>
 

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#if !__has_include(<protozero/pbf_writer.hpp>)
-#error \
-    "lit: TensorBoard's event files need protozero's headers: install libprotozero-dev, or log with lit::CSVLogger."
-#endif
-
 #include <lit/core/compiled.hpp>
 #include <lit/loggers/crc32c.hpp>
 #include <lit/loggers/event_file.hpp>
