@@ -7,6 +7,7 @@
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/evaluation_loop.hpp>
+#include <lit/loops/fit_limits.hpp>
 #include <lit/loops/open_window.hpp>
 #include <lit/loops/schedulers.hpp>
 #include <lit/loops/stepping_estimate.hpp>
@@ -58,7 +59,7 @@ class FitLoop {
     /// `resumed`: the counters come from a checkpoint.
     void run(bool resumed) {
         tell_of_half_a_validation();
-        resolve_limits();
+        limits_.resolve();
         epoch_.check_time();
         RunState& state = run_.state();
         state.results = &state.train_results;
@@ -82,23 +83,6 @@ class FitLoop {
             run_.warn("the module has a validation_step, but there is no val_dataloader: no validation.");
         }
     }
-    void resolve_limits() {
-        const TrainerOptions& options = run_.options();
-        min_epochs_ = options.min_epochs.value_or(options.min_steps ? 1 : 0);
-        min_steps_ = options.min_steps.value_or(0);
-        if (options.max_epochs) {
-            max_epochs_ = *options.max_epochs;
-        } else if (options.max_steps == -1 && !options.max_time && !has_timer(run_)) {
-            run_.warn("max_epochs was not set: 1000. Set max_epochs = -1 to train without an end.");
-            max_epochs_ = 1000;
-        } else {
-            max_epochs_ = -1;
-        }
-        if (options.max_time && has_timer(run_)) {
-            run_.print("lit: max_time is ignored, since there is a Timer among the components.");
-        }
-    }
-
     void sanity_check() {
         const std::int64_t steps = run_.options().num_sanity_val_steps;
         const RngIsolation isolation(run_.device());
@@ -149,7 +133,7 @@ class FitLoop {
         const bool inside_epoch = resumed && run_.resumes_epoch();
         setup_data(!inside_epoch);
         // Of a run that broke off at its last epoch's end on_train_end is still to come.
-        if ((!ended_epoch_ && done()) || max_batches_ == 0) {
+        if ((!ended_epoch_ && limits_.reached(max_batches_)) || max_batches_ == 0) {
             return;
         }
         if (epoch_.is_validation_epoch() && !validation_.has_data()) {
@@ -161,7 +145,7 @@ class FitLoop {
             take_up(inside_epoch);
         }
         bool first = true;
-        while (!done()) {
+        while (!limits_.reached(max_batches_)) {
             run_epoch(first && inside_epoch);
             first = false;
         }
@@ -191,7 +175,7 @@ class FitLoop {
             progress.validation_batch.total = {};
         }
         if (!(resumed_inside && progress.batch.is_last_batch)) {
-            epoch_.run(deref(loader_.get()), first_batch, resumed_inside && placed_, [this] { return can_stop_early(); },
+            epoch_.run(deref(loader_.get()), first_batch, resumed_inside && placed_, [this] { return limits_.can_stop_early(); },
                        [this] { prefetch_next_epoch(); });
         }
         finish_epoch();
@@ -200,7 +184,7 @@ class FitLoop {
     /// Where another epoch is to come, and from this loader; if it does not, what was begun is dropped at the end.
     void prefetch_next_epoch() {
         const std::int64_t next = run_.state().progress.epoch.current.processed + 1;
-        if (!is_past_epochs(next) && !is_past_steps() && !run_.should_stop() &&
+        if (limits_.allow_epoch(next) && !run_.should_stop() &&
             run_.options().reload_dataloaders_every_n_epochs == 0) {
             prefetch_epoch_if(loader_.get(), next);
         }
@@ -263,7 +247,7 @@ class FitLoop {
         if (progress.batch.current.processed > 0 && !next_began && !run_.state().batch_finished) {
             // The file was written in the batch's end hooks or in a validation: what comes after these is done now.
             epoch_.finish_batch(progress.batch.current.processed - 1, !in_batch_end && !in_validation_,
-                                [this] { return can_stop_early(); });
+                                [this] { return limits_.can_stop_early(); });
         }
         return progress.batch.current.processed;
     }
@@ -354,42 +338,12 @@ class FitLoop {
         }
     }
 
-    [[nodiscard]] bool can_stop_early() const {
-        return run_.state().progress.epoch.current.processed >= min_epochs_ && run_.global_step() >= min_steps_;
-    }
-    [[nodiscard]] bool is_past_steps() const {
-        return run_.options().max_steps != -1 && run_.global_step() >= run_.options().max_steps;
-    }
-    [[nodiscard]] bool is_past_epochs(std::int64_t processed) const {
-        return max_epochs_ != -1 && processed >= max_epochs_ + extra_epochs(run_.components());
-    }
-    [[nodiscard]] bool done() {
-        RunState& state = run_.state();
-        if (max_batches_ == 0) {
-            run_.print("lit: fit stopped: no training batches.");
-            return true;
-        }
-        if (is_past_steps()) {
-            run_.print("lit: fit stopped: max_steps = " + std::to_string(run_.options().max_steps) + " reached.");
-            return true;
-        }
-        Tracker& epochs = state.progress.epoch.current;
-        if (is_past_epochs(epochs.processed)) {
-            epochs.completed = epochs.processed;
-            run_.print("lit: fit stopped: max_epochs = " + std::to_string(max_epochs_) + " reached.");
-            return true;
-        }
-        return state.should_stop && can_stop_early();
-    }
-
     Run& run_;
+    FitLimits<Run> limits_{run_};
     EvaluationLoop<Run, Validation> validation_;
     TrainingEpochLoop<Run> epoch_;
     HeldLoader<Returned> loader_;
     std::optional<std::int64_t> max_batches_;
-    std::int64_t max_epochs_ = -1;
-    std::int64_t min_epochs_ = 0;
-    std::int64_t min_steps_ = 0;
     std::int64_t last_load_epoch_ = 0;
     bool validates_ = false;
     bool told_of_logging_ = false;
