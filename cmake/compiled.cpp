@@ -3,7 +3,9 @@
 // The one source of lit::compiled: the bodies of all functions that are no templates, which a program that links it does not
 // compile again in each of its units.
 #define LIT_COMPILED_LIBRARY
+#include <lit/callbacks/impl/batch_norms.hpp>
 #include <lit/callbacks/impl/best_models.hpp>
+#include <lit/callbacks/impl/checkpoint_files.hpp>
 #include <lit/callbacks/impl/checkpoint_folder.hpp>
 #include <lit/callbacks/impl/checkpoint_name.hpp>
 #include <lit/callbacks/impl/cpu_stats.hpp>
@@ -16,6 +18,7 @@
 #include <lit/callbacks/impl/weights_copy.hpp>
 #include <lit/checkpoint/impl/abandoned_files.hpp>
 #include <lit/checkpoint/impl/atomic_file.hpp>
+#include <lit/checkpoint/impl/background_writer.hpp>
 #include <lit/checkpoint/impl/file.hpp>
 #include <lit/checkpoint/impl/file_checkpoint_io.hpp>
 #include <lit/checkpoint/impl/host_buffers.hpp>
@@ -28,6 +31,7 @@
 #include <lit/core/impl/duration.hpp>
 #include <lit/core/impl/interrupt.hpp>
 #include <lit/core/impl/metric_names.hpp>
+#include <lit/core/impl/metric_table.hpp>
 #include <lit/core/impl/number.hpp>
 #include <lit/core/impl/result_entry.hpp>
 #include <lit/core/impl/results.hpp>
@@ -42,13 +46,20 @@
 #include <lit/data/impl/idx.hpp>
 #include <lit/data/impl/mnist.hpp>
 #include <lit/data/impl/random_sampler.hpp>
+#include <lit/data/impl/subset_indices.hpp>
 #include <lit/data/impl/tensor_dataset.hpp>
 #include <lit/data/impl/worker_threads.hpp>
 #include <lit/loggers/impl/csv_logger.hpp>
 #include <lit/loggers/impl/hparams_yaml.hpp>
+#include <lit/loggers/impl/logger.hpp>
 #include <lit/loggers/impl/metrics_file.hpp>
 #include <lit/loggers/impl/run_folder.hpp>
+#include <lit/loops/impl/evaluation_metrics.hpp>
 #include <lit/loops/impl/limit.hpp>
+#include <lit/loops/impl/metric_row.hpp>
+#include <lit/loops/impl/module_modes.hpp>
+#include <lit/loops/impl/open_window.hpp>
+#include <lit/loops/impl/rank_states.hpp>
 #include <lit/loops/impl/resume_differences.hpp>
 #include <lit/loops/impl/trainer_options.hpp>
 #include <lit/optim/impl/adam.hpp>
@@ -63,11 +74,14 @@
 #include <lit/optim/impl/group_state.hpp>
 #include <lit/optim/impl/grouped_optimizer.hpp>
 #include <lit/optim/impl/linear_lr.hpp>
+#include <lit/optim/impl/optimizer.hpp>
 #include <lit/optim/impl/option_values.hpp>
 #include <lit/optim/impl/reduce_lr_on_plateau.hpp>
 #include <lit/optim/impl/sgd.hpp>
 #include <lit/optim/impl/step_lr.hpp>
 #include <lit/optim/impl/torch_layout.hpp>
+#include <lit/trainer/impl/from_environment.hpp>
+#include <lit/trainer/impl/results_table.hpp>
 
 // A program that includes these without protozero is told by their headers.
 #if __has_include(<protozero/pbf_writer.hpp>)

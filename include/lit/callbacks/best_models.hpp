@@ -26,7 +26,12 @@ class BestModels {
         float score = 0.0F;
     };
 
-    BestModels(Mode mode, std::int64_t top_k) : mode_(mode), top_k_(top_k), worst_score_(worst_value<float>(mode)) {}
+    BestModels(Mode mode, std::int64_t top_k);
+    BestModels(const BestModels&);
+    BestModels(BestModels&&) noexcept;
+    BestModels& operator=(const BestModels&);
+    BestModels& operator=(BestModels&&) noexcept;
+    ~BestModels();
 
     /// Whether a score comes in without another having to go.
     [[nodiscard]] bool has_room() const { return top_k_ == -1 || count() < top_k_; }

@@ -8,9 +8,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <boost/hana/at.hpp>
 #include <boost/hana/basic_tuple.hpp>
-#include <boost/hana/unpack.hpp>
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace lit {
 
@@ -150,21 +152,42 @@ concept CallbackPolicy =
 template <class... C>
 using ComponentTuple = boost::hana::basic_tuple<C...>;
 
+namespace detail {
+
+/// Which component is called first, second, ...: in the order given, checkpoints last.
+template <class... C>
+inline constexpr auto calling_order = [] {
+    std::array<std::size_t, sizeof...(C)> order{};
+    std::size_t next = 0;
+    for (const bool last : {false, true}) {
+        std::size_t index = 0;
+        ((has_role<C, role::checkpoint> == last ? void(order[next++] = index++) : void(++index)), ...);
+    }
+    return order;
+}();
+
+}  // namespace detail
+
 /// Calls `f` with every component that is there, in the order given, checkpoints last.
 template <class... C, class F>
 constexpr void for_each_component(ComponentTuple<C...>& components, F&& f) {
-    const auto visit = [&f]<bool Checkpoints>(auto& component, std::bool_constant<Checkpoints>) {
-        using Given = std::remove_cvref_t<decltype(component)>;
-        if constexpr (detail::has_role<Given, role::checkpoint> == Checkpoints) {
-            if constexpr (std::same_as<Given, detail::component_t<Given>>) {
-                f(component);
-            } else if (component.has_value()) {
-                f(*component);
-            }
+    // Nothing but `f` is instantiated for each component that is sure to be there: this is called from everywhere.
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        constexpr auto order = detail::calling_order<C...>;
+        if constexpr ((std::same_as<C, detail::component_t<C>> && ...)) {
+            (f(boost::hana::at_c<order[I]>(components)), ...);
+        } else {
+            const auto visit = [&f](auto& component) {
+                using Given = std::remove_cvref_t<decltype(component)>;
+                if constexpr (std::same_as<Given, detail::component_t<Given>>) {
+                    f(component);
+                } else if (component.has_value()) {
+                    f(*component);
+                }
+            };
+            (visit(boost::hana::at_c<order[I]>(components)), ...);
         }
-    };
-    boost::hana::unpack(components, [&](auto&... component) { (visit(component, std::false_type{}), ...); });
-    boost::hana::unpack(components, [&](auto&... component) { (visit(component, std::true_type{}), ...); });
+    }(std::index_sequence_for<C...>{});
 }
 
 namespace detail {

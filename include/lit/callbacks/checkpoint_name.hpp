@@ -28,6 +28,11 @@ class CheckpointName {
 
     /// An empty pattern is `{epoch}-{step}`.
     explicit CheckpointName(std::string_view pattern, bool auto_insert = true);
+    CheckpointName(const CheckpointName&);
+    CheckpointName(CheckpointName&&) noexcept;
+    CheckpointName& operator=(const CheckpointName&);
+    CheckpointName& operator=(CheckpointName&&) noexcept;
+    ~CheckpointName();
 
     /// `look_up(name, id)` answers with a Shown.
     template <class LookUp>

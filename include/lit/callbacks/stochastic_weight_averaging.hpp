@@ -144,7 +144,7 @@ class StochasticWeightAveraging {
             }
             options_.swa_epoch_start = static_cast<std::int64_t>(static_cast<double>(max_epochs_) * *share);
         }
-        has_batch_norm_ = !detail::batch_norms(module).empty();
+        has_batch_norm_ = detail::has_batch_norm(module);
         extra_epochs_ = has_batch_norm_ && max_epochs_ != -1 ? 1 : 0;
         if (loaded_schedule_) {
             replaces_schedule_ = true;  // the file's schedule is this one; it is made when its epoch begins

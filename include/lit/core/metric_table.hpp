@@ -5,10 +5,10 @@
 #include <lit/core/number.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace lit {
@@ -23,17 +23,14 @@ class MetricTable {
         Number number;
     };
 
-    void set(MetricId id, const Number& number) {
-        if (id >= positions_.size()) {
-            positions_.resize(id + std::size_t{1}, absent);
-        }
-        if (positions_[id] == absent) {
-            positions_[id] = static_cast<std::uint32_t>(items_.size());
-            items_.push_back({id, number});
-        } else {
-            items_[positions_[id]].number = number;
-        }
-    }
+    MetricTable();
+    MetricTable(const MetricTable&);
+    MetricTable(MetricTable&&) noexcept;
+    MetricTable& operator=(const MetricTable&);
+    MetricTable& operator=(MetricTable&&) noexcept;
+    ~MetricTable();
+
+    void set(MetricId id, const Number& number);
     [[nodiscard]] const Number* find(MetricId id) const {
         return id < positions_.size() && positions_[id] != absent ? &items_[positions_[id]].number : nullptr;
     }
@@ -47,20 +44,9 @@ class MetricTable {
     [[nodiscard]] const std::vector<Item>& items() const { return items_; }
     [[nodiscard]] bool empty() const { return items_.empty(); }
     [[nodiscard]] std::size_t size() const { return items_.size(); }
-    void clear() {
-        for (const Item& item : items_) {
-            positions_[item.id] = absent;
-        }
-        items_.clear();
-    }
+    void clear();
     /// "a, b, c", for messages.
-    [[nodiscard]] std::string names() const {
-        std::string text;
-        for (const Item& item : items_) {
-            text += (text.empty() ? "" : ", ") + MetricNames::name(item.id);
-        }
-        return text.empty() ? "none" : text;
-    }
+    [[nodiscard]] std::string names() const;
 
  private:
     static constexpr std::uint32_t absent = ~std::uint32_t{0};
@@ -69,3 +55,7 @@ class MetricTable {
 };
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/core/impl/metric_table.hpp>
+#endif

@@ -27,14 +27,14 @@ class Number {
     [[nodiscard]] const at::Tensor& tensor() const { return tensor_; }
     [[nodiscard]] double value() const {
         if (tensor_.defined()) {
-            value_ = read(tensor_.cpu());
-            tensor_.reset();
+            wait_for_device();
         }
         return value_;
     }
 
  private:
     static double read(const at::Tensor& tensor);
+    void wait_for_device() const;
 
     mutable double value_ = 0.0;
     mutable at::Tensor tensor_;

@@ -24,7 +24,12 @@ namespace lit {
 class ResultCollection {
  public:
     /// `training` decides what reaches `callback_metrics`: step values do while training, and never in evaluation.
-    explicit ResultCollection(bool training) : training_(training) {}
+    explicit ResultCollection(bool training);
+    ResultCollection(const ResultCollection&);
+    ResultCollection(ResultCollection&&) noexcept;
+    ResultCollection& operator=(const ResultCollection&);
+    ResultCollection& operator=(ResultCollection&&) noexcept;
+    ~ResultCollection();
 
     /// The loader whose batches are being evaluated; -1 when there is only one, or none.
     void set_dataloader(std::int64_t index) { dataloader_idx_ = index; }

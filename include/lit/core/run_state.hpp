@@ -32,6 +32,13 @@ struct SteppingEstimate {
 ///
 /// The trainer owns it; a module points to it while a run lasts, and reads and logs through it.
 struct RunState {
+    RunState();
+    RunState(const RunState&);
+    RunState(RunState&&) noexcept;
+    RunState& operator=(const RunState&);
+    RunState& operator=(RunState&&) noexcept;
+    ~RunState();
+
     Stage stage = Stage::fit;
     RunningStage running = RunningStage::none;
     Hook current_hook = Hook::none;

@@ -41,7 +41,12 @@ class Dict {
  public:
     using Item = std::pair<Value, Value>;
 
-    Dict() = default;
+    Dict();
+    Dict(const Dict&);
+    Dict(Dict&&) noexcept;
+    Dict& operator=(const Dict&);
+    Dict& operator=(Dict&&) noexcept;
+    ~Dict();
     Dict(std::initializer_list<std::pair<std::string_view, Value>> items);
 
     /// Replaces the value behind an equal key, or appends.

@@ -3,12 +3,10 @@
 
 #include <lit/core/error.hpp>
 #include <lit/data/dataset.hpp>
+#include <lit/data/subset_indices.hpp>
 
-#include <algorithm>
 #include <concepts>
-#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <ranges>
 #include <string>
 #include <utility>
@@ -28,43 +26,22 @@ template <DatasetPolicy Dataset>
 class Subset {
  public:
     Subset(Dataset dataset, std::vector<std::int64_t> indices)
-        : dataset_(std::move(dataset)),
-          indices_(std::make_shared<const std::vector<std::int64_t>>(std::move(indices))) {
-        const std::int64_t size = dataset_.size();
-        for (const std::int64_t index : *indices_) {
-            if (index < 0 || index >= size) {
-                throw ConfigError("Subset: index " + std::to_string(index) + " is outside of the dataset's " +
-                                  std::to_string(size) + " samples.");
-            }
-        }
-    }
+        : dataset_(std::move(dataset)), indices_(std::move(indices), dataset_.size()) {}
     template <std::ranges::input_range Range>
         requires std::convertible_to<std::ranges::range_reference_t<Range>, std::int64_t> &&
                  (!std::same_as<std::remove_cvref_t<Range>, std::vector<std::int64_t>>)
     Subset(Dataset dataset, Range&& indices) : Subset(std::move(dataset), to_vector(indices)) {}
 
-    [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(indices_->size()); }
+    [[nodiscard]] std::int64_t size() const { return indices_.size(); }
     [[nodiscard]] const Dataset& dataset() const { return dataset_; }
-    [[nodiscard]] Indices indices() const { return *indices_; }
+    [[nodiscard]] Indices indices() const { return indices_.all(); }
 
     [[nodiscard]] dataset_batch_t<Dataset> get_batch(Indices positions) const {
-        std::vector<std::int64_t> inner(positions.size());
-        std::ranges::transform(positions, inner.begin(), [this](std::int64_t position) {
-            if (position < 0 || position >= size()) {
-                throw DataError("Subset: index " + std::to_string(position) + " is outside of its " +
-                                std::to_string(size()) + " samples.");
-            }
-            return (*indices_)[static_cast<std::size_t>(position)];
-        });
-        return dataset_.get_batch(Indices{inner});
+        const std::vector<std::int64_t> inner = indices_.at(positions);
+        return dataset_.get_batch(Indices(inner));
     }
     [[nodiscard]] dataset_batch_t<Dataset> get_batch(std::int64_t begin, std::int64_t end) const {
-        if (begin < 0 || end > size() || begin > end) {
-            throw DataError("Subset: range [" + std::to_string(begin) + ", " + std::to_string(end) +
-                            ") is outside of its " + std::to_string(size()) + " samples.");
-        }
-        return dataset_.get_batch(Indices(*indices_).subspan(static_cast<std::size_t>(begin),
-                                                             static_cast<std::size_t>(end - begin)));
+        return dataset_.get_batch(indices_.range(begin, end));
     }
 
  private:
@@ -78,7 +55,7 @@ class Subset {
     }
 
     Dataset dataset_;
-    std::shared_ptr<const std::vector<std::int64_t>> indices_;
+    detail::SubsetIndices indices_;
 };
 
 /// The first `count` samples of a dataset.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/compiled.hpp>
 #include <lit/core/value.hpp>
 
-#include <charconv>
 #include <concepts>
 #include <cstdint>
 #include <filesystem>
@@ -97,19 +97,7 @@ void flush_logs(Logger& logger) {
 }
 
 /// The N of `version_N`, nothing for a version that the user named.
-[[nodiscard]] inline std::optional<std::int64_t> version_number(std::string_view version) {
-    constexpr std::string_view prefix = "version_";
-    if (!version.starts_with(prefix) || version.size() == prefix.size()) {
-        return std::nullopt;
-    }
-    std::int64_t number = 0;
-    const char* last = version.data() + version.size();
-    const auto parsed = std::from_chars(version.data() + prefix.size(), last, number);
-    if (parsed.ec != std::errc{} || parsed.ptr != last || number < 0) {
-        return std::nullopt;
-    }
-    return number;
-}
+[[nodiscard]] LIT_INLINE std::optional<std::int64_t> version_number(std::string_view version);
 
 namespace detail {
 struct NamedLikeAfterSave {
@@ -151,3 +139,7 @@ static_assert(LoggerPolicy<NullLogger>);
 static_assert(std::is_empty_v<NullLogger>);
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/loggers/impl/logger.hpp>
+#endif

@@ -3,12 +3,15 @@
 
 #include <lit/core/batch.hpp>
 #include <lit/core/hooks.hpp>
+#include <lit/core/metric_names.hpp>
+#include <lit/core/number.hpp>
 #include <lit/core/results.hpp>
 #include <lit/core/run_state.hpp>
 #include <lit/loggers/logger.hpp>
 #include <lit/loops/batches.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
+#include <lit/loops/evaluation_metrics.hpp>
 #include <lit/loops/module_modes.hpp>
 #include <lit/loops/limit.hpp>
 #include <lit/loops/signal_agreement.hpp>
@@ -22,7 +25,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,9 +33,6 @@
 #include <vector>
 
 namespace lit {
-
-/// The metrics of one loader of a `validate` or `test`, by name.
-using Metrics = std::map<std::string, double>;
 
 namespace detail {
 
@@ -245,8 +244,7 @@ class EvaluationLoop {
         }
         call_all<typename Kind::epoch_start>(run_);
 
-        logged_.clear();
-        logged_of_loader_.clear();
+        metrics_.clear();
         const bool several = max_batches_.size() > 1;
         bool any = false;
         for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t loader_idx) {
@@ -306,12 +304,9 @@ class EvaluationLoop {
     void store_loader_outputs() {
         RunState& state = run_.state();
         state.epoch_end_reached();
-        Metrics& metrics = logged_of_loader_.emplace_back();
+        metrics_.begin_loader();
         if (!state.sanity_checking()) {
-            state.publish_to([&](MetricId id, const Number& number) {
-                logged_.set(id, number);
-                metrics.insert_or_assign(MetricNames::name(id), number.value());
-            });
+            state.publish_to([this](MetricId id, const Number& number) { metrics_.add(id, number); });
         }
     }
 
@@ -322,13 +317,8 @@ class EvaluationLoop {
         call_all<typename Kind::epoch_end>(run_);
         state.epoch_ended();
         if (!state.sanity_checking()) {
-            state.publish_to([&](MetricId id, const Number& number) {
-                logged_.set(id, number);
-                for (Metrics& metrics : logged_of_loader_) {
-                    metrics.insert_or_assign(MetricNames::name(id), number.value());
-                }
-            });
-            run_.log_collected(logged_);
+            state.publish_to([this](MetricId id, const Number& number) { metrics_.add_to_all_loaders(id, number); });
+            run_.log_collected(metrics_.logged());
         }
         run_.for_each_logger([&](auto& logger) {
             if (run_.is_global_zero() && !run_.fast_dev_run()) {
@@ -343,7 +333,7 @@ class EvaluationLoop {
         } else {
             modes_.restore(run_.module());
         }
-        return std::move(logged_of_loader_);
+        return metrics_.take_loaders();
     }
 
     /// Of several ranks those in a fit agree after the training batch; their validations may have unequally many batches.
@@ -363,8 +353,7 @@ class EvaluationLoop {
     std::vector<std::int64_t> max_batches_;
     std::vector<std::int64_t> put_in_order_;  ///< loaders that shuffled before `overfit_batches`
     ModuleModes modes_;
-    MetricTable logged_;
-    std::vector<Metrics> logged_of_loader_;
+    EvaluationMetrics metrics_;
     NoOutput no_output_;
 };
 

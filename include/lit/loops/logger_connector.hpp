@@ -7,15 +7,14 @@
 #include <lit/core/run_state.hpp>
 #include <lit/core/stage.hpp>
 #include <lit/loggers/logger.hpp>
+#include <lit/loops/metric_row.hpp>
 
-#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace lit::detail {
 
@@ -76,7 +75,7 @@ class LoggerConnector {
                 return;
             }
             has_epoch |= id == epoch_id;
-            add_to_row(id, number);
+            row_.add(id, number);
         });
         finish_row(step, own_step, has_epoch);
     }
@@ -90,7 +89,7 @@ class LoggerConnector {
                 step = static_cast<std::int64_t>(number.value());
             } else {
                 has_epoch |= id == MetricSlot<"epoch">::id;
-                add_to_row(id, number);
+                row_.add(id, number);
             }
         }
         const bool own_step = step.has_value();
@@ -110,27 +109,17 @@ class LoggerConnector {
  private:
     Run& self() { return static_cast<Run&>(*this); }
     const Run& self() const { return static_cast<const Run&>(*this); }
-    // A name that several hooks log at once is in the row once, with the value that came last.
-    void add_to_row(MetricId id, const Number& number) {
-        const auto& name = MetricNames::name(id);
-        const auto known = std::ranges::find(row_, name, &Scalar::name);
-        if (known != row_.end()) {
-            known->value = number.value();
-        } else {
-            row_.push_back({name, number.value()});
-        }
-    }
     void finish_row(std::optional<std::int64_t> step, bool own_step, bool has_epoch) {
         if (row_.empty()) {
             return;
         }
         if (!step && !own_step && !has_epoch) {
-            row_.push_back({"epoch", static_cast<double>(self().current_epoch())});
+            row_.add(MetricSlot<"epoch">::id, self().current_epoch());
         }
-        log_metrics(row_, step);
+        log_metrics(row_.scalars(), step);
     }
 
-    std::vector<Scalar> row_;
+    MetricRow row_;
 };
 
 }  // namespace lit::detail

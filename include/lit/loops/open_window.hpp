@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/collectives/collective.hpp>
+#include <lit/core/compiled.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/progress.hpp>
 #include <lit/core/value.hpp>
@@ -12,7 +13,6 @@
 #include <torch/nn/module.h>
 
 #include <cstdint>
-#include <string>
 #include <utility>
 
 namespace lit::detail {
@@ -68,18 +68,10 @@ template <class Run>
 }
 
 /// Errors  CheckpointError that names a parameter which the module lacks, or which has another shape.
-inline void load_gradients(torch::nn::Module& module, const Dict& gradients) {
-    auto parameters = module.named_parameters();
-    for (const auto& [name, gradient] : gradients) {
-        at::Tensor* parameter = parameters.find(name.string());
-        if (parameter == nullptr || parameter->sizes() != gradient.tensor().sizes()) {
-            throw CheckpointError("fit: the file holds an accumulated gradient of " + name.string() +
-                                  (parameter == nullptr ? ", which this module does not have."
-                                                        : ", which has another shape in this module.") +
-                                  " Resume with the module that wrote the file.");
-        }
-        parameter->mutable_grad() = gradient.tensor().to(parameter->device(), parameter->scalar_type()).clone();
-    }
-}
+LIT_INLINE void load_gradients(torch::nn::Module& module, const Dict& gradients);
 
 }  // namespace lit::detail
+
+#if !defined(LIT_COMPILED)
+#include <lit/loops/impl/open_window.hpp>
+#endif

@@ -3,17 +3,23 @@
 
 #include <lit/checkpoint/packed_value.hpp>
 #include <lit/collectives/collective.hpp>
+#include <lit/core/compiled.hpp>
 #include <lit/core/value.hpp>
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/full.h>
-#include <ATen/ops/zeros.h>
 
-#include <cstdint>
 #include <type_traits>
 #include <utility>
 
 namespace lit::detail {
+
+/// The answer of one rank alone.
+[[nodiscard]] LIT_INLINE List only_answer(Dict own);
+/// How long a packed answer is, for the others.
+[[nodiscard]] LIT_INLINE at::Tensor length_of(const at::Tensor& packed);
+/// As long as the longest.
+[[nodiscard]] LIT_INLINE at::Tensor padded(const at::Tensor& packed, const at::Tensor& lengths);
+[[nodiscard]] LIT_INLINE List unpack_rows(const at::Tensor& rows);
 
 /// What every rank says, in the order of the ranks, on every rank.
 ///
@@ -21,20 +27,16 @@ namespace lit::detail {
 template <class Collective>
     requires CollectivePolicy<std::remove_reference_t<Collective>>
 [[nodiscard]] List gather_from_ranks(Collective&& ranks, Dict own) {
-    List all;
     if (ranks.world_size() == 1) {
-        all.emplace_back(std::move(own));
-        return all;
+        return only_answer(std::move(own));
     }
     const at::Tensor mine = pack_value(own);
-    const at::Tensor lengths = ranks.all_gather(at::full({1}, mine.numel(), at::kLong));
-    at::Tensor row = at::zeros({lengths.max().item<std::int64_t>()}, at::kByte);
-    row.narrow(0, 0, mine.numel()).copy_(mine);
-    const at::Tensor rows = ranks.all_gather(row);
-    for (std::int64_t rank = 0; rank < ranks.world_size(); ++rank) {
-        all.push_back(unpack_value(rows[rank].contiguous()));
-    }
-    return all;
+    const at::Tensor lengths = ranks.all_gather(length_of(mine));
+    return unpack_rows(ranks.all_gather(padded(mine, lengths)));
 }
 
 }  // namespace lit::detail
+
+#if !defined(LIT_COMPILED)
+#include <lit/loops/impl/rank_states.hpp>
+#endif

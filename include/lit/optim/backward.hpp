@@ -27,6 +27,13 @@ namespace lit {
 /// Source  torch.Tensor.backward, with retain_graph and create_graph false.
 class Backward {
  public:
+    Backward();
+    Backward(const Backward&);
+    Backward(Backward&&) noexcept;
+    Backward& operator=(const Backward&);
+    Backward& operator=(Backward&&) noexcept;
+    ~Backward();
+
     /// Adds the gradients of a loss of one element to those of the leaves, and frees what the graph kept.
     void operator()(const at::Tensor& loss);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/compiled.hpp>
 #include <lit/core/value.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -124,13 +125,16 @@ template <OptimizerPolicy O>
     return OptimizerAccess<O>::parameters_of(optimizer, group);
 }
 
+namespace detail {
+LIT_INLINE void append(std::vector<at::Tensor>& all, std::span<const at::Tensor> some);
+}
+
 /// All parameters, group after group: the order of Python's state indices.
 template <OptimizerPolicy O>
 [[nodiscard]] std::vector<at::Tensor> parameters_of(const O& optimizer) {
     std::vector<at::Tensor> all;
     for (std::size_t group = 0; group < group_count(optimizer); ++group) {
-        const auto some = parameters_of(optimizer, group);
-        all.insert(all.end(), some.begin(), some.end());
+        detail::append(all, parameters_of(optimizer, group));
     }
     return all;
 }
@@ -189,3 +193,7 @@ static_assert(OptimizerPolicy<NullOptimizer>);
 static_assert(std::is_empty_v<NullOptimizer>);
 
 }  // namespace lit
+
+#if !defined(LIT_COMPILED)
+#include <lit/optim/impl/optimizer.hpp>
+#endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <c10/core/GradMode.h>
+#include <lit/core/compiled.hpp>
+
 #include <torch/nn/module.h>
-#include <torch/nn/modules/batchnorm.h>
 
 #include <optional>
 #include <utility>
@@ -11,67 +11,23 @@
 
 namespace lit::detail {
 
-/// What all batch norms have that averaging weights makes wrong.
-struct BatchNormHandle {
-    at::Tensor running_mean;
-    at::Tensor running_var;
-    at::Tensor num_batches_tracked;
-    std::optional<double>* momentum = nullptr;
-};
+[[nodiscard]] LIT_INLINE bool has_batch_norm(torch::nn::Module& module);
 
-inline void collect_batch_norms(torch::nn::Module& module, std::vector<BatchNormHandle>& into) {
-    const auto add = [&into](auto* norm) {
-        if (norm != nullptr) {
-            into.push_back({norm->running_mean, norm->running_var, norm->num_batches_tracked,
-                            &norm->options.momentum()});
-        }
-        return norm != nullptr;
-    };
-    static_cast<void>(add(module.as<torch::nn::BatchNorm1dImpl>()) ||
-                      add(module.as<torch::nn::BatchNorm2dImpl>()) ||
-                      add(module.as<torch::nn::BatchNorm3dImpl>()));
-    for (const auto& child : module.children()) {
-        collect_batch_norms(*child, into);
-    }
-}
-[[nodiscard]] inline std::vector<BatchNormHandle> batch_norms(torch::nn::Module& module) {
-    std::vector<BatchNormHandle> norms;
-    collect_batch_norms(module, norms);
-    return norms;
-}
-
-/// Lets the statistics of batch norms begin anew as plain means over all batches, and gives the momenta back.
+/// Lets the statistics of batch norms begin anew as plain means over all batches, and gives the momenta back: what averaging
+/// weights makes wrong.
 class BatchNormStatistics {
  public:
-    void reset(torch::nn::Module& module) {
-        const c10::NoGradGuard no_grad;
-        for (const BatchNormHandle& norm : batch_norms(module)) {
-            if (norm.running_mean.defined()) {  // else track_running_stats = false: it has none
-                norm.running_mean.zero_();
-                norm.running_var.fill_(1.0);
-                norm.num_batches_tracked.zero_();
-            }
-        }
-        go_on(module);
-    }
+    void reset(torch::nn::Module& module);
     /// With the statistics that are there.
-    void go_on(torch::nn::Module& module) {
-        momenta_.clear();
-        for (const BatchNormHandle& norm : batch_norms(module)) {
-            if (norm.running_mean.defined()) {
-                momenta_.emplace_back(norm.momentum, std::exchange(*norm.momentum, std::nullopt));
-            }
-        }
-    }
-    void restore_momenta() {
-        for (const auto& [where, momentum] : momenta_) {
-            *where = momentum;
-        }
-        momenta_.clear();
-    }
+    void go_on(torch::nn::Module& module);
+    void restore_momenta();
 
  private:
     std::vector<std::pair<std::optional<double>*, std::optional<double>>> momenta_;
 };
 
 }  // namespace lit::detail
+
+#if !defined(LIT_COMPILED)
+#include <lit/callbacks/impl/batch_norms.hpp>
+#endif

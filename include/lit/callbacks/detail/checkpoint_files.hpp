@@ -34,13 +34,12 @@ namespace lit::detail {
 /// All ranks call everything; rank 0 touches the disk, and what it finds there decides for all.
 class CheckpointFiles {
  public:
-    explicit CheckpointFiles(const ModelCheckpointOptions& options)
-        : name_(options.filename, options.auto_insert_metric_name),
-          folder_(options.dirpath.empty() ? options.dirpath : real_folder(options.dirpath)),
-          weights_only_(options.save_weights_only),
-          counts_versions_(options.enable_version_counter),
-          last_(options.save_last),
-          links_(options.save_last.is_link() && options.save_top_k != 0) {}
+    explicit CheckpointFiles(const ModelCheckpointOptions& options);
+    CheckpointFiles(const CheckpointFiles&);
+    CheckpointFiles(CheckpointFiles&&) noexcept;
+    CheckpointFiles& operator=(const CheckpointFiles&);
+    CheckpointFiles& operator=(CheckpointFiles&&) noexcept;
+    ~CheckpointFiles();
 
     [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
     [[nodiscard]] const std::string& last_path() const { return last_path_; }
@@ -97,16 +96,12 @@ class CheckpointFiles {
         replace(previous, path);
     }
     /// Notes a file that `current` replaces: it goes when everything that may still point to it is written.
-    void replace(const std::string& previous, const std::string& current) {
-        if (!previous.empty()) {
-            replaced_.emplace_back(previous, current);
-        }
-    }
+    void replace(const std::string& previous, const std::string& current);
     /// Of a save that did not come to its end.
     void keep_replaced() { replaced_.clear(); }
     /// At the end of a save, whatever it consisted of.
     void remove_replaced(auto& trainer) {
-        for (const auto& [previous, current] : std::exchange(replaced_, {})) {
+        for (const auto& [previous, current] : take_replaced()) {
             if (!trainer.is_global_zero() || !may_remove(previous, current, trainer.ckpt_path(), folder_)) {
                 continue;
             }
@@ -119,9 +114,10 @@ class CheckpointFiles {
     }
 
  private:
-    [[nodiscard]] std::string file(const std::string& stem) const {
-        return (folder_ / (stem + ".ckpt")).string();
-    }
+    using Replaced = std::vector<std::pair<std::string, std::string>>;
+
+    [[nodiscard]] Replaced take_replaced();
+    [[nodiscard]] std::string file(const std::string& stem) const;
     [[nodiscard]] std::string stem(auto& trainer) const {
         return name_([&trainer](std::string_view name, MetricId id) {
             const std::optional<double> value = checkpoint_value(trainer, name, id);
@@ -154,8 +150,12 @@ class CheckpointFiles {
     bool links_;
     std::string last_path_;
     std::string last_saved_;
-    std::vector<std::pair<std::string, std::string>> replaced_;
+    Replaced replaced_;
     std::int64_t step_saved_ = 0;  // nothing to save before the first step
 };
 
 }  // namespace lit::detail
+
+#if !defined(LIT_COMPILED)
+#include <lit/callbacks/impl/checkpoint_files.hpp>
+#endif

@@ -18,6 +18,14 @@
 
 namespace lit {
 
+LIT_INLINE BestModels::BestModels(Mode mode, std::int64_t top_k)
+    : mode_(mode), top_k_(top_k), worst_score_(worst_value<float>(mode)) {}
+LIT_INLINE BestModels::BestModels(const BestModels&) = default;
+LIT_INLINE BestModels::BestModels(BestModels&&) noexcept = default;
+LIT_INLINE BestModels& BestModels::operator=(const BestModels&) = default;
+LIT_INLINE BestModels& BestModels::operator=(BestModels&&) noexcept = default;
+LIT_INLINE BestModels::~BestModels() = default;
+
 LIT_INLINE std::string BestModels::make_room() {
     if (top_k_ <= 0 || count() != top_k_) {
         return {};

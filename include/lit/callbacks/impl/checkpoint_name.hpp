@@ -45,6 +45,12 @@ LIT_INLINE CheckpointName::CheckpointName(std::string_view pattern, bool auto_in
     tail_ = text;
 }
 
+LIT_INLINE CheckpointName::CheckpointName(const CheckpointName&) = default;
+LIT_INLINE CheckpointName::CheckpointName(CheckpointName&&) noexcept = default;
+LIT_INLINE CheckpointName& CheckpointName::operator=(const CheckpointName&) = default;
+LIT_INLINE CheckpointName& CheckpointName::operator=(CheckpointName&&) noexcept = default;
+LIT_INLINE CheckpointName::~CheckpointName() = default;
+
 LIT_INLINE void CheckpointName::refuse_unless(bool fine, std::string_view pattern, const char* what) {
     if (!fine) {
         throw ConfigError(who + std::string(pattern) + "\" has " + what +

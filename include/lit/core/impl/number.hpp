@@ -27,6 +27,11 @@ LIT_INLINE Number::Number(const at::Tensor& tensor) {
     }
 }
 
+LIT_INLINE void Number::wait_for_device() const {
+    value_ = read(tensor_.cpu());
+    tensor_.reset();
+}
+
 LIT_INLINE double Number::read(const at::Tensor& tensor) {
     const void* data = tensor.const_data_ptr();
     switch (tensor.scalar_type()) {

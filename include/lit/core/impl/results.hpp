@@ -22,6 +22,13 @@
 
 namespace lit {
 
+LIT_INLINE ResultCollection::ResultCollection(bool training) : training_(training) {}
+LIT_INLINE ResultCollection::ResultCollection(const ResultCollection&) = default;
+LIT_INLINE ResultCollection::ResultCollection(ResultCollection&&) noexcept = default;
+LIT_INLINE ResultCollection& ResultCollection::operator=(const ResultCollection&) = default;
+LIT_INLINE ResultCollection& ResultCollection::operator=(ResultCollection&&) noexcept = default;
+LIT_INLINE ResultCollection::~ResultCollection() = default;
+
 LIT_INLINE void ResultCollection::log(Hook hook, MetricId name, const Number& value, const ResolvedLog& options,
                                       double batch_size, const RankReducer& ranks) {
     Entry& entry = renewed(hook, name, options);

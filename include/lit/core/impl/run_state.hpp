@@ -19,6 +19,13 @@
 
 namespace lit {
 
+LIT_INLINE RunState::RunState() = default;
+LIT_INLINE RunState::RunState(const RunState&) = default;
+LIT_INLINE RunState::RunState(RunState&&) noexcept = default;
+LIT_INLINE RunState& RunState::operator=(const RunState&) = default;
+LIT_INLINE RunState& RunState::operator=(RunState&&) noexcept = default;
+LIT_INLINE RunState::~RunState() = default;
+
 LIT_INLINE void RunState::log(MetricId name, const Number& value, const LogOptions& options) {
     const ResolvedLog resolved = prepare_log(name, options, false);
     if (options.rank_zero_only && rank != 0) {

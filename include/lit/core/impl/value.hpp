@@ -50,6 +50,13 @@ LIT_INLINE void Value::refuse(std::size_t wanted) const {
                           " was expected. The file was written by something else, or is damaged.");
 }
 
+LIT_INLINE Dict::Dict() = default;
+LIT_INLINE Dict::Dict(const Dict&) = default;
+LIT_INLINE Dict::Dict(Dict&&) noexcept = default;
+LIT_INLINE Dict& Dict::operator=(const Dict&) = default;
+LIT_INLINE Dict& Dict::operator=(Dict&&) noexcept = default;
+LIT_INLINE Dict::~Dict() = default;
+
 LIT_INLINE Dict::Dict(std::initializer_list<std::pair<std::string_view, Value>> items) {
     items_.reserve(items.size());
     for (const auto& [key, value] : items) {

@@ -40,6 +40,13 @@ struct Backward::Emptied {
     }
 };
 
+LIT_INLINE Backward::Backward() = default;
+LIT_INLINE Backward::Backward(const Backward&) = default;
+LIT_INLINE Backward::Backward(Backward&&) noexcept = default;
+LIT_INLINE Backward& Backward::operator=(const Backward&) = default;
+LIT_INLINE Backward& Backward::operator=(Backward&&) noexcept = default;
+LIT_INLINE Backward::~Backward() = default;
+
 LIT_INLINE void Backward::operator()(const at::Tensor& loss) {
     const Emptied emptied(*this);
     const Edge root = root_of(loss);

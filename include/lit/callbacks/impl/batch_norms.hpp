@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <lit/callbacks/detail/batch_norms.hpp>
+#include <lit/core/compiled.hpp>
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/GradMode.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/batchnorm.h>
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace lit::detail {
+
+/// What all batch norms have that averaging weights makes wrong.
+struct BatchNormHandle {
+    at::Tensor running_mean;
+    at::Tensor running_var;
+    at::Tensor num_batches_tracked;
+    std::optional<double>* momentum = nullptr;
+};
+
+inline void collect_batch_norms(torch::nn::Module& module, std::vector<BatchNormHandle>& into) {
+    const auto add = [&into](auto* norm) {
+        if (norm != nullptr) {
+            into.push_back({norm->running_mean, norm->running_var, norm->num_batches_tracked,
+                            &norm->options.momentum()});
+        }
+        return norm != nullptr;
+    };
+    static_cast<void>(add(module.as<torch::nn::BatchNorm1dImpl>()) ||
+                      add(module.as<torch::nn::BatchNorm2dImpl>()) ||
+                      add(module.as<torch::nn::BatchNorm3dImpl>()));
+    for (const auto& child : module.children()) {
+        collect_batch_norms(*child, into);
+    }
+}
+inline std::vector<BatchNormHandle> batch_norms(torch::nn::Module& module) {
+    std::vector<BatchNormHandle> norms;
+    collect_batch_norms(module, norms);
+    return norms;
+}
+
+LIT_INLINE bool has_batch_norm(torch::nn::Module& module) { return !batch_norms(module).empty(); }
+
+LIT_INLINE void BatchNormStatistics::reset(torch::nn::Module& module) {
+    const c10::NoGradGuard no_grad;
+    for (const BatchNormHandle& norm : batch_norms(module)) {
+        if (norm.running_mean.defined()) {  // else track_running_stats = false: it has none
+            norm.running_mean.zero_();
+            norm.running_var.fill_(1.0);
+            norm.num_batches_tracked.zero_();
+        }
+    }
+    go_on(module);
+}
+
+LIT_INLINE void BatchNormStatistics::go_on(torch::nn::Module& module) {
+    momenta_.clear();
+    for (const BatchNormHandle& norm : batch_norms(module)) {
+        if (norm.running_mean.defined()) {
+            momenta_.emplace_back(norm.momentum, std::exchange(*norm.momentum, std::nullopt));
+        }
+    }
+}
+
+LIT_INLINE void BatchNormStatistics::restore_momenta() {
+    for (const auto& [where, momentum] : momenta_) {
+        *where = momentum;
+    }
+    momenta_.clear();
+}
+
+}  // namespace lit::detail
