@@ -29,5 +29,8 @@ TEST_SUITE("data/subset") {
         CHECK_THROWS_AS(static_cast<void>(lit::take(numbers, 4)), lit::ConfigError);
         const lit::Subset subset{numbers, std::vector<std::int64_t>{0, 2}};
         CHECK_THROWS_AS(static_cast<void>(subset.get_batch(1, 3)), lit::DataError);
+        const std::vector<std::int64_t> positions{1, 2};
+        CHECK_THROWS_WITH_AS(static_cast<void>(subset.get_batch(lit::Indices{positions})), doctest::Contains("index 2"),
+                             lit::DataError);
     }
 }
