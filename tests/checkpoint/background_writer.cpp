@@ -4,6 +4,7 @@
 #include "checkpoint/support.hpp"
 
 #include <lit/checkpoint/background_writer.hpp>
+#include <lit/checkpoint/file.hpp>
 #include <lit/core/error.hpp>
 
 #include <ATen/ops/full.h>
