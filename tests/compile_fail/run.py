@@ -5,8 +5,9 @@ A file `x.cpp` with lines `// expect: <text>` must not compile; the first line o
 line quoted under it, must contain `lit: ` and every such text, and at most ten lines may stand before it. With -DLIT_GOOD it
 must compile, so that the mistake is the only thing wrong with it. A file whose name begins with `good` must compile.
 
-What must compile is compiled many files at once, each in a namespace of its own, since most of a compiler's time goes into
-headers; where that fails, each alone, to name the one. What must not compile is compiled as its user would.
+Many files are compiled at once, each in a namespace of its own, since most of a compiler's time goes into headers and what they
+instantiate. Where that fails, and for every mistake whose answer is not found among the others' or is not as expected, the file is
+compiled alone, as its user would.
 
 usage: run.py gcc|clang <source folder> <build folder> <LibTorch> [part of a file's name ...]
 """
@@ -24,6 +25,9 @@ import compiling  # noqa: E402
 LINES_BEFORE = 10
 TOGETHER = 35  # programs in one unit: g++ needs 2 GB for 70
 ONE_ERROR = {"gcc": "-fmax-errors=1", "clang": "-ferror-limit=1"}  # the first is all that is looked at
+EVERY_ERROR = {"gcc": "-fmax-errors=0", "clang": "-ferror-limit=0"}
+# Lines with which a compiler says how it came to the place of the error that follows.
+CONTEXT = re.compile(r"In file included from |\s+from |\S+: (In|At) |\S+:\s+(required|recursively required|in .constexpr. expansion)")
 
 
 def judge(text, expected):
@@ -45,6 +49,32 @@ def judge(text, expected):
         if wanted not in said:
             return f"the first error does not say `{wanted}`"
     return None
+
+
+def answers(text, names):
+    """What the compiler said first of each file, out of its output for all of them: {name: lines}.
+
+    An answer is the lines that lead to an error (g++ says whence an instantiation comes before it, clang after it), the error, and
+    what follows up to the next. Nothing if one of them names two files.
+    """
+    parts, context = [], True
+    for line in text.splitlines():
+        starts = CONTEXT.match(line) is not None
+        if not parts or (starts and not context) or (not context and "error:" in line):
+            parts.append([])
+        parts[-1].append(line)
+        context = starts
+    said, latest = {}, None
+    for part in parts:
+        if not any("error:" in line for line in part):
+            continue
+        of = {name for line in part for name in re.findall(r"(\w+\.cpp):\d+", line)} & names
+        if len(of) > 1:
+            return {}
+        latest = of.pop() if of else latest
+        if latest is not None:
+            said.setdefault(latest, "\n".join(part))
+    return said
 
 
 def one_program(paths):
@@ -77,11 +107,18 @@ def main():
         return subprocess.run([compiler, *flags, *extra, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, errors="replace")
 
-    def compiles_together(paths):
+    def together(paths, *extra):
         with tempfile.TemporaryDirectory() as made:
-            together = pathlib.Path(made, "together.cpp")
-            together.write_text(one_program(paths))
-            return compile(together, "-w", "-DLIT_GOOD").returncode == 0
+            program = pathlib.Path(made, "together.cpp")
+            program.write_text(one_program(paths))
+            return compile(program, "-w", *extra)
+
+    def compiles_together(paths):
+        return together(paths, "-DLIT_GOOD").returncode == 0
+
+    def said_together(paths):
+        output = together(paths, EVERY_ERROR[kind]).stdout
+        return answers(output, {path.name for path in paths})
 
     def wrong_without_the_mistake(path):
         done = compile(path, "-DLIT_GOOD")
@@ -93,6 +130,9 @@ def main():
             return "has no line `// expect: `"
         if "LIT_GOOD" not in text:
             return "has no variant without the mistake (#ifdef LIT_GOOD)"
+        if judge(said.get(path.name, ""), expected) is None:
+            return ""
+        alone.append(path.name)
         done = compile(path, "-w", ONE_ERROR[kind])
         if done.returncode == 0:
             return "compiles, but should not"
@@ -104,6 +144,11 @@ def main():
     left = [path for path in files if passed.known.get(path.name) != keys[path]]
     groups = [left[i:i + TOGETHER] for i in range(0, len(left), TOGETHER)]
     good = {path for group, fine in zip(groups, compiling.in_parallel(compiles_together, groups)) if fine for path in group}
+    mistakes = [path for path in left if not path.name.startswith("good")]
+    said = {}
+    for answer in compiling.in_parallel(said_together, [mistakes[i:i + TOGETHER] for i in range(0, len(mistakes), TOGETHER)]):
+        said |= answer
+    alone = []
 
     def check(path):
         wrong = "" if path in good else wrong_without_the_mistake(path)
@@ -119,7 +164,8 @@ def main():
         else:
             passed.known[path.name] = keys[path]
             passed.save()
-    print(f"compile_fail, {compiler}: {len(files) - failures} passed, {failures} failed ({time.monotonic() - started:.0f} s)")
+    print(f"compile_fail, {compiler}: {len(files) - failures} passed, {failures} failed "
+          f"({len(left)} compiled, {len(alone)} mistakes of them alone, {time.monotonic() - started:.0f} s)")
     return 1 if failures else 0
 
 

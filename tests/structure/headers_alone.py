@@ -9,6 +9,7 @@ Of LibTorch's headers only those are precompiled that the header includes anyway
 
 usage: headers_alone.py <source folder> <build folder> [room or header ...]
 """
+import functools
 import pathlib
 import re
 import shutil
@@ -29,8 +30,9 @@ base = compiling.base_flags(source, torch)
 flags = [*base, "-Wall", "-Wextra", "-Wpedantic", "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Werror",
          "-fsyntax-only"]
 # What most of the time goes into; of those that a header includes the last is taken, which includes those before it.
-PRECOMPILED = ["ATen/core/Tensor.h", "torch/nn/module.h"]
+PRECOMPILED = ["ATen/core/Tensor.h", "ATen/Context.h", "ATen/Functions.h", "torch/types.h", "torch/nn/module.h"]
 include = pathlib.Path(source, "include")
+LIBTORCH = [pathlib.Path(torch, "include"), pathlib.Path(torch, "include/torch/csrc/api/include")]
 work = pathlib.Path(build, "tests", "headers_alone")
 work.mkdir(parents=True, exist_ok=True)
 passed = compiling.Passed(work / "passed.json")
@@ -41,9 +43,24 @@ def mode(header):
     return [] if "/impl/" in header else ["-DLIT_COMPILED"]
 
 
+def included(text):
+    return re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', text, re.M)
+
+
+@functools.cache
+def of_libtorch(name):
+    """The file of that header of LibTorch, or None."""
+    return next((path for folder in LIBTORCH if (path := folder / name).is_file()), None)
+
+
+@functools.cache
+def includes_of_libtorch(name):
+    return [name for name in included(of_libtorch(name).read_text()) if of_libtorch(name)]
+
+
 def reads(header):
     """The header and everything of lit that it includes, directly or not; and what of LibTorch these include."""
-    found, of_torch, waiting = set(), set(), [header]
+    found, waiting, of_torch = set(), [header], []
     while waiting:
         name = waiting.pop()
         path = include / name
@@ -53,16 +70,21 @@ def reads(header):
         text = path.read_text()
         if mode(header):
             text = re.sub(r"^#if !defined\(LIT_COMPILED\)\n.*?^#endif\n", "", text, flags=re.M | re.S)
-        included = re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', text, re.M)
-        waiting += [name for name in included if name.startswith("lit/")]
-        of_torch.update(included)
-    return sorted(found), of_torch
+        names = included(text)
+        waiting += [name for name in names if name.startswith("lit/")]
+        of_torch += [name for name in names if of_libtorch(name)]
+    seen = set()
+    while of_torch:
+        name = of_torch.pop()
+        if name not in seen:
+            seen.add(name)
+            of_torch += includes_of_libtorch(name)
+    return sorted(found), seen
 
 
 def precompiled(name):
     made = work / (name.replace("/", "__") + ".pch")
-    subprocess.run([compiler, *base, "-fpch-instantiate-templates", "-x", "c++-header", f"{torch}/include/{name}" if name.startswith("ATen") else
-                    f"{torch}/include/torch/csrc/api/include/{name}", "-o", str(made)], check=True)
+    subprocess.run([compiler, *base, "-fpch-instantiate-templates", "-x", "c++-header", str(of_libtorch(name)), "-o", str(made)], check=True)
     return ["-include-pch", str(made)]
 
 
