@@ -3,7 +3,7 @@
 // lightning: no such thing
 // expect: lit: a layer of this lit::nn::Sequential has no kernels of its own
 #include <lit/data/dataset.hpp>
-#include <lit/module/nn/layer_norm.hpp>
+#include <lit/module/nn/batch_norm.hpp>
 #include <lit/module/nn/linear.hpp>
 #include <lit/module/nn/losses.hpp>
 #include <lit/module/nn/sequential.hpp>
@@ -19,7 +19,7 @@ struct Digits : lit::Module<Digits> {
 #ifndef LIT_GOOD
         lit::nn::OwnKernels,
 #endif
-        lit::nn::Linear<784, 64>, lit::nn::LayerNorm<64>, lit::nn::Linear<64, 10>>;
+        lit::nn::Linear<784, 64>, lit::nn::BatchNorm1d<64>, lit::nn::Linear<64, 10>>;
     Net net = register_module("net", Net());
 
     auto training_step(const lit::Example& batch) {

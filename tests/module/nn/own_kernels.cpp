@@ -2,8 +2,14 @@
 // The kernels made for a network's sizes: each beside the same sum in double, and networks with them beside those with ATen's.
 #include <lit/data/dataset.hpp>
 #include <lit/module/nn/activations.hpp>
-#include <lit/module/nn/detail/kernels.hpp>
+#include <lit/module/nn/detail/elementwise.hpp>
+#include <lit/module/nn/detail/layer_norm.hpp>
+#include <lit/module/nn/detail/products.hpp>
+#include <lit/module/nn/detail/softmax.hpp>
+#include <lit/module/nn/dropout.hpp>
 #include <lit/module/nn/flatten.hpp>
+#include <lit/module/nn/gelu.hpp>
+#include <lit/module/nn/layer_norm.hpp>
 #include <lit/module/nn/linear.hpp>
 #include <lit/module/nn/losses.hpp>
 #include <lit/module/nn/sequential.hpp>
@@ -14,11 +20,18 @@
 
 #include "support/doctest.hpp"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/gelu_backward.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/linspace.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -115,6 +128,75 @@ void softmax_is_right(double scale) {
     check();
 }
 
+/// One number after the other, and eight at once, beside the reference in double.
+template <class Function>
+void function_is_right(at::Tensor (*reference)(const at::Tensor&)) {
+    const at::Tensor x = at::cat({at::linspace(-12, 12, 10'003), at::randn({1000}) * 1e-3F, at::zeros({1})});
+    const float* in = static_cast<const float*>(x.const_data_ptr());
+    const auto count = static_cast<std::size_t>(x.numel());
+    const at::Tensor expected = reference(x.to(at::kDouble));
+    std::vector<float> y(count + 1, 7.0F);
+    const auto error = [&] {
+        const at::Tensor found = tensor(y).slice(0, 0, x.numel()).to(at::kDouble);
+        return ((found - expected).abs() / expected.abs().clamp_min(1e-3)).max().item<double>();
+    };
+    kernels::map<Function>(x.numel(), in, y.data());
+    CHECK(error() < 1e-6);
+    CHECK(y[count] == 7.0F);  // nothing beyond the end
+    std::transform(in, in + count, y.begin(), Function::plain);
+    CHECK(error() < 1e-6);
+}
+/// The same of a gradient, at values of what it is computed from.
+template <class Function>
+void gradient_is_right(const at::Tensor& of, at::Tensor (*reference)(const at::Tensor&)) {
+    const at::Tensor dy = at::randn({of.numel()});
+    const float* a = static_cast<const float*>(of.const_data_ptr());
+    const float* b = static_cast<const float*>(dy.const_data_ptr());
+    const at::Tensor expected = dy.to(at::kDouble) * reference(of.to(at::kDouble));
+    std::vector<float> dx(static_cast<std::size_t>(of.numel()));
+    kernels::zip<Function>(of.numel(), a, b, dx.data());
+    CHECK((tensor(dx) - expected).abs().max().item<double>() < 2e-6);
+    std::transform(a, a + of.numel(), b, dx.begin(), Function::plain);
+    CHECK((tensor(dx) - expected).abs().max().item<double>() < 2e-6);
+}
+
+template <std::int64_t Width>
+void layer_norm_is_right() {
+    CAPTURE(Width);
+    constexpr std::int64_t rows = 9;
+    const auto x = drawn(rows * Width), weight = drawn(Width), bias = drawn(Width), dy = drawn(rows * Width);
+    const at::Tensor input = (tensor(x).to(at::kDouble) * 3 + 5).view({rows, Width}).requires_grad_();
+    const at::Tensor w = tensor(weight).to(at::kDouble).requires_grad_();
+    const at::Tensor b = tensor(bias).to(at::kDouble).requires_grad_();
+    const at::Tensor expected = at::layer_norm(input, {Width}, w, b, 1e-5);
+    expected.backward(tensor(dy).to(at::kDouble).view({rows, Width}));
+    const at::Tensor in = input.detach().to(at::kFloat);
+    const float* data = static_cast<const float*>(in.const_data_ptr());
+    std::vector<float> y(rows * Width + 1, 7.0F), dx(rows * Width + 1, 7.0F), by_weight(Width),
+        by_bias(Width);
+    std::vector<kernels::Moments> moments(rows);
+    const auto check = [&] {
+        CHECK(off(tensor(y).slice(0, 0, rows * Width).view({rows, Width}), expected.detach()) < 1e-6);
+        // A gradient is a difference of numbers as large as the inverse of the deviation.
+        const float largest = std::ranges::max(moments, {}, &kernels::Moments::inverse_std).inverse_std;
+        const at::Tensor by_input = tensor(dx).slice(0, 0, rows * Width).view({rows, Width});
+        CHECK((by_input - input.grad()).abs().max().item<double>() < 3e-6 * std::max(largest, 1.0F));
+        CHECK(off(tensor(by_weight), w.grad()) < 2e-6);
+        CHECK(off(tensor(by_bias), b.grad()) < 1e-6);
+        CHECK(y.back() == 7.0F);
+        CHECK(dx.back() == 7.0F);
+    };
+    kernels::layer_norm<Width>(rows, data, weight.data(), bias.data(), 1e-5F, y.data(), moments.data());
+    kernels::layer_norm_back<Width>(rows, data, weight.data(), moments.data(), dy.data(), dx.data(),
+                                    by_weight.data(), by_bias.data());
+    check();
+    kernels::plain::layer_norm<Width>(rows, data, weight.data(), bias.data(), 1e-5F, y.data(),
+                                      moments.data());
+    kernels::plain::layer_norm_back<Width>(rows, data, weight.data(), moments.data(), dy.data(), dx.data(),
+                                           by_weight.data(), by_bias.data());
+    check();
+}
+
 /// A network with ATen's kernels and the same with its own, of the same weights.
 template <class... Layers>
 struct Pair {
@@ -190,14 +272,45 @@ TEST_SUITE("module/nn/own_kernels") {
         CHECK(log_sum[0] == 0.0F);
     }
 
+    TEST_CASE("functions of single numbers are those of double, and so are their gradients") {
+        torch::manual_seed(7);
+        function_is_right<kernels::Relu>([](const at::Tensor& x) { return x.clamp_min(0); });
+        function_is_right<kernels::Sigmoid>([](const at::Tensor& x) { return x.sigmoid(); });
+        function_is_right<kernels::Tanh>([](const at::Tensor& x) { return x.tanh(); });
+        function_is_right<kernels::Gelu>([](const at::Tensor& x) { return at::gelu(x); });
+        const at::Tensor outputs = at::rand({1003}) * 2 - 1;
+        gradient_is_right<kernels::ReluBack>(outputs,
+                                             [](const at::Tensor& y) { return y.gt(0).to(at::kDouble); });
+        gradient_is_right<kernels::SigmoidBack>(outputs, [](const at::Tensor& y) { return y * (1 - y); });
+        gradient_is_right<kernels::TanhBack>(outputs, [](const at::Tensor& y) { return 1 - y * y; });
+        gradient_is_right<kernels::GeluBack>(at::linspace(-12, 12, 5003), [](const at::Tensor& x) {
+            return at::gelu_backward(at::ones_like(x), x);
+        });
+    }
+
+    TEST_CASE("layer normalisation of all widths around that of a register is that of double") {
+        torch::manual_seed(8);
+        layer_norm_is_right<2>();
+        layer_norm_is_right<7>();
+        layer_norm_is_right<8>();
+        layer_norm_is_right<17>();
+        layer_norm_is_right<64>();
+    }
+
     TEST_CASE("what is no number stays none") {
         std::vector<float> x(19, 1.0F), y(19), p(19), log_sum(1);
         x[3] = x[18] = std::nanf("");
         x[4] = -infinity;
-        kernels::relu(19, x.data(), y.data());
+        kernels::map<kernels::Relu>(19, x.data(), y.data());
         CHECK(std::isnan(y[3]));
         CHECK(std::isnan(y[18]));
         CHECK(y[4] == 0.0F);
+        for (const auto map :
+             {kernels::map<kernels::Sigmoid>, kernels::map<kernels::Tanh>, kernels::map<kernels::Gelu>}) {
+            map(19, x.data(), y.data());
+            CHECK(std::isnan(y[3]));
+            CHECK(std::isnan(y[18]));
+        }
         kernels::softmax<19>(1, x.data(), p.data(), log_sum.data());
         CHECK(std::isnan(log_sum[0]));
         CHECK(std::isnan(p[0]));
@@ -223,11 +336,56 @@ TEST_SUITE("module/nn/own_kernels") {
             deep.compare<nn::MSELoss>(x, at::rand({batch, 4}));
             CHECK(at::equal(x, kept));  // nothing was computed in the caller's batch
         }
+        Pair<nn::Shape<9>, nn::LayerNorm<9>, nn::Linear<9, 20>, nn::GELU, nn::LayerNorm<20>,
+             nn::Linear<20, 12>, nn::Tanh, nn::GELU, nn::Linear<12, 3>>
+            normed;
+        for (const std::int64_t batch : {8, 3, 1, 17}) {
+            CAPTURE(batch);
+            normed.compare<nn::CrossEntropy>(at::randn({batch, 9}) * 2 + 1,
+                                             at::randint(3, {batch}, at::kLong));
+        }
+        Pair<nn::Shape<3, 4>, nn::LayerNorm<4>, nn::Flatten, nn::GELU, nn::Linear<12, 3>> rows;
+        rows.compare<nn::CrossEntropy>(at::randn({5, 3, 4}), at::randint(3, {5}, at::kLong));
         small.own->parameters()[0].set_requires_grad(false);
         small.own->zero_grad();
         small.own->step<nn::CrossEntropy>(at::randn({4, 7}), at::zeros({4}, at::kLong)).backward();
         CHECK_FALSE(small.own->parameters()[0].grad().defined());
         CHECK(small.own->parameters()[1].grad().defined());
+    }
+
+    TEST_CASE("dropout drops what ATen's drops, in whatever place, and nothing in eval mode") {
+        torch::manual_seed(9);
+        Pair<nn::Shape<9>, nn::Dropout<0.25>, nn::Linear<9, 20>, nn::Dropout<>, nn::ReLU, nn::Dropout<0.1>,
+             nn::Linear<20, 5>, nn::Dropout<0.0>, nn::Linear<5, 3>>
+            nets;
+        Pair<nn::Linear<4, 3>, nn::Dropout<1.0>> none;
+        const auto compare = [](auto& pair, std::int64_t in) {
+            const at::Tensor x = at::randn({6, in}), target = at::randint(3, {6}, at::kLong),
+                             kept = x.clone();
+            torch::manual_seed(10);
+            const auto theirs = pair.aten->template step<nn::CrossEntropy>(x, target);
+            const at::Tensor after = at::rand({3});
+            torch::manual_seed(10);
+            const auto mine = pair.own->template step<nn::CrossEntropy>(x, target);
+            CHECK(at::equal(at::rand({3}), after));  // as many numbers were drawn
+            CHECK(off(mine.loss, theirs.loss) < 1e-6);
+            CHECK(off(pair.own->output(), pair.aten->output()) < 1e-6);
+            theirs.backward();
+            mine.backward();
+            for (const auto& parameter : pair.own->named_parameters()) {
+                CAPTURE(parameter.key());
+                CHECK(off(parameter.value().grad(), pair.aten->named_parameters()[parameter.key()].grad()) <
+                      1e-6);
+            }
+            CHECK(at::equal(x, kept));
+        };
+        compare(nets, 9);
+        compare(nets, 9);
+        compare(none, 4);
+        CHECK(none.own->output().count_nonzero().item<std::int64_t>() == 0);
+        nets.aten->eval();
+        nets.own->eval();
+        compare(nets, 9);
     }
 
     TEST_CASE("where its kernels do not reach, a network takes ATen's") {
@@ -257,6 +415,9 @@ TEST_SUITE("module/nn/own_kernels") {
         const at::Tensor turned = at::randn({4, 3}).t();
         nets.aten->named_parameters()["2.weight"].set_data(turned);
         nets.own->named_parameters()["2.weight"].set_data(turned);
+        const at::Tensor every_other = at::randn({8}).slice(0, 0, 8, 2);
+        nets.aten->named_parameters()["0.bias"].set_data(every_other);
+        nets.own->named_parameters()["0.bias"].set_data(every_other);
         nets.compare<nn::CrossEntropy>(at::randn({5, 6}), at::zeros({5}, at::kLong));
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/module/nn/detail/kernels.hpp>
+#include <lit/module/nn/detail/elementwise.hpp>
 #include <lit/module/nn/layer.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -14,8 +14,6 @@
 #include <ATen/ops/threshold_backward.h>
 #include <torch/nn/module.h>
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
 
 namespace lit::nn {
@@ -53,11 +51,11 @@ struct Elementwise {
 
         static constexpr bool in_place = true;
         static void own(const float* x, float* y, std::int64_t batch) {
-            Rule::own(batch * Input::numel, x, y);
+            map<typename Rule::Own>(batch * Input::numel, x, y);
         }
         static void own_back(const float* /*x*/, const float* y, float* dy, float* /*dx*/,
                              std::int64_t batch) {
-            Rule::own_back(batch * Input::numel, y, dy);
+            zip<typename Rule::OwnBack>(batch * Input::numel, y, dy, dy);
         }
 
      private:
@@ -71,8 +69,8 @@ struct ReLURule {
     static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) {
         at::threshold_backward_out(dx, dy, y, 0);
     }
-    static void own(std::int64_t count, const float* x, float* y) { relu(count, x, y); }
-    static void own_back(std::int64_t count, const float* y, float* dy) { relu_back(count, y, dy); }
+    using Own = Relu;
+    using OwnBack = ReluBack;
 };
 struct TanhRule {
     static at::Tensor apply(const at::Tensor& x) { return at::tanh(x); }
@@ -80,12 +78,8 @@ struct TanhRule {
     static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) {
         at::tanh_backward_out(dx, dy, y);
     }
-    static void own(std::int64_t count, const float* x, float* y) {
-        std::transform(x, x + count, y, [](float v) { return std::tanh(v); });
-    }
-    static void own_back(std::int64_t count, const float* y, float* dy) {
-        std::transform(y, y + count, dy, dy, [](float v, float d) { return d * (1.0F - v * v); });
-    }
+    using Own = detail::Tanh;
+    using OwnBack = TanhBack;
 };
 struct SigmoidRule {
     static at::Tensor apply(const at::Tensor& x) { return at::sigmoid(x); }
@@ -93,12 +87,8 @@ struct SigmoidRule {
     static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) {
         at::sigmoid_backward_out(dx, dy, y);
     }
-    static void own(std::int64_t count, const float* x, float* y) {
-        std::transform(x, x + count, y, [](float v) { return 1.0F / (1.0F + std::exp(-v)); });
-    }
-    static void own_back(std::int64_t count, const float* y, float* dy) {
-        std::transform(y, y + count, dy, dy, [](float v, float d) { return d * (1.0F - v) * v; });
-    }
+    using Own = Sigmoid;
+    using OwnBack = SigmoidBack;
 };
 
 }  // namespace detail

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/module/nn/detail/elementwise.hpp>
 #include <lit/module/nn/layer.hpp>
 
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/dropout.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/mul.h>
 #include <torch/nn/module.h>
+
+#include <algorithm>
+#include <cstdint>
 
 namespace lit::nn {
 
@@ -55,6 +61,33 @@ struct Dropout {
         }
         static at::Tensor& gradient_of_input(const at::Tensor& /*x*/, at::Tensor& dy) { return dy; }
 
+        static constexpr bool in_place = true;
+        void own(const float* x, float* y, std::int64_t batch) {
+            const std::int64_t count = batch * Input::numel;
+            dropped_ = P > 0.0 && owner_->is_training();
+            if (!dropped_) {
+                if (x != y) {
+                    std::copy_n(x, count, y);
+                }
+                return;
+            }
+            if (!kept_.defined() || kept_.size(0) != count) {
+                kept_ = at::empty({count}, at::kFloat);
+            }
+            const at::AutoDispatchBelowADInplaceOrView straight;
+            if constexpr (P < 1.0) {
+                kept_.bernoulli_(1 - P);
+            } else {
+                kept_.zero_();
+            }
+            keep(count, x, y);
+        }
+        void own_back(const float* /*x*/, const float* /*y*/, float* dy, float* /*dx*/, std::int64_t batch) {
+            if (dropped_) {
+                keep(batch * Input::numel, dy, dy);
+            }
+        }
+
      private:
         /// Whether something is dropped; back() is asked after the mode may have changed.
         bool draw(const at::Tensor& x) {
@@ -69,10 +102,15 @@ struct Dropout {
             return dropped_;
         }
 
+        void keep(std::int64_t count, const float* x, float* y) const {
+            detail::zip<detail::Scaled<P>>(count, x, static_cast<const float*>(kept_.const_data_ptr()), y);
+        }
+
         torch::nn::Module* owner_;
         bool dropped_ = false;
         at::Tensor same_;
         detail::Buffer y_, factors_;
+        at::Tensor kept_;  ///< of own(): 1, or 0 where a number is dropped
     };
 };
 

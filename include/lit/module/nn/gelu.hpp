@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/module/nn/detail/elementwise.hpp>
 #include <lit/module/nn/layer.hpp>
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/gelu_backward.h>
 #include <torch/nn/module.h>
+
+#include <cstdint>
 
 namespace lit::nn {
 
@@ -35,6 +38,17 @@ struct GELU {
             }
         }
         static at::Tensor& gradient_of_input(const at::Tensor& /*x*/, at::Tensor& dy) { return dy; }
+
+        static constexpr bool in_place = false;
+        static void own(const float* x, float* y, std::int64_t batch) {
+            detail::map<detail::Gelu>(batch * Input::numel, x, y);
+        }
+        static void own_back(const float* x, const float* /*y*/, const float* dy, float* dx,
+                             std::int64_t batch) {
+            if (dx != nullptr) {
+                detail::zip<detail::GeluBack>(batch * Input::numel, x, dy, dx);
+            }
+        }
 
      private:
         detail::Buffer y_;

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <type_traits>
@@ -95,6 +96,21 @@ class Transposed {
     at::Tensor view_;
 };
 
+/// The numbers of a parameter of float32 in the CPU's memory, one after the other.
+class Floats {
+ public:
+    const float* of(const at::Tensor& parameter) {
+        if (parameter.is_contiguous()) {
+            return static_cast<const float*>(parameter.const_data_ptr());
+        }
+        copied_ = parameter.detach().contiguous();  // somebody gave it the memory of a view
+        return static_cast<const float*>(copied_.const_data_ptr());
+    }
+
+ private:
+    at::Tensor copied_;
+};
+
 /// A 0-dim tensor for a result that is given away: the last one again, unless somebody still has it or a view of it.
 class Given {
  public:
@@ -160,6 +176,18 @@ class WeightAndBias {
         if (asked[2]) {
             of_bias_.write(bias, [&](at::Tensor& grad) { grad = by_bias; });
         }
+    }
+    /// Copies gradients of float32 on the CPU to where they belong, those that are asked for.
+    void put(const float* by_weight, const float* by_bias) {
+        const auto copy = [](Gradient& to, at::Tensor& parameter, const float* from) {
+            if (parameter.requires_grad()) {
+                to.write(parameter, [&](at::Tensor& grad) {
+                    std::copy_n(from, grad.numel(), grad.mutable_data_ptr<float>());
+                });
+            }
+        };
+        copy(of_weight_, weight, by_weight);
+        copy(of_bias_, bias, by_bias);
     }
 
  private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/module/nn/detail/layer_norm.hpp>
 #include <lit/module/nn/layer.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -15,6 +16,7 @@
 #include <cstdint>
 #include <tuple>
 #include <type_traits>
+#include <vector>
 
 namespace lit::nn {
 
@@ -38,7 +40,7 @@ consteval bool ends_with() {
 /// `LayerNorm<64>`.
 ///
 /// Shapes  x and y [batch, ..., Sizes...]; weight and bias [Sizes...].
-/// Cost    y and the gradients are allocated in each step: ATen has none into given buffers that would not copy.
+/// Cost    y and the gradients are allocated in each step, without OwnKernels: ATen has none into given buffers that would not copy.
 /// Source  `torch.nn.LayerNorm` with its defaults (eps 1e-5).
 template <std::int64_t... Sizes>
 struct LayerNorm {
@@ -79,12 +81,30 @@ struct LayerNorm {
         /// Undefined until back() has computed it.
         at::Tensor& gradient_of_input(const at::Tensor& /*x*/, at::Tensor& /*dy*/) { return dx_; }
 
+        static constexpr bool in_place = false;
+        void own(const float* x, float* y, std::int64_t batch) {
+            moments_.resize(static_cast<std::size_t>(batch * rows));
+            detail::layer_norm<width>(batch * rows, x, floats_of_weight_.of(parameters_.weight),
+                                      floats_of_bias_.of(parameters_.bias), static_cast<float>(eps_), y,
+                                      moments_.data());
+        }
+        void own_back(const float* x, const float* /*y*/, const float* dy, float* dx, std::int64_t batch) {
+            std::array<float, width> by_weight, by_bias;
+            detail::layer_norm_back<width>(batch * rows, x, floats_of_weight_.of(parameters_.weight),
+                                           moments_.data(), dy, dx, by_weight.data(), by_bias.data());
+            parameters_.put(by_weight.data(), by_bias.data());
+        }
+
      private:
         static constexpr std::array<std::int64_t, sizeof...(Sizes)> sizes{Sizes...};
+        static constexpr std::int64_t width = (std::int64_t{1} * ... * Sizes);
+        static constexpr std::int64_t rows = Input::numel / width;  ///< of a sample
 
         detail::WeightAndBias parameters_;
         double eps_;
         at::Tensor y_, mean_, inverse_std_, dx_;
+        detail::Floats floats_of_weight_, floats_of_bias_;
+        std::vector<detail::Moments> moments_;  ///< of own()
     };
 };
 

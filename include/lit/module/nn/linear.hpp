@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/module/nn/detail/kernels.hpp>
+#include <lit/module/nn/detail/products.hpp>
 #include <lit/module/nn/layer.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -72,8 +72,8 @@ struct Linear {
 
         static constexpr bool in_place = false;
         void own(const float* x, float* y, std::int64_t batch) {
-            const float* weight = of_weight();
-            const float* bias = Bias ? static_cast<const float*>(bias_.const_data_ptr()) : nullptr;
+            const float* weight = floats_of_weight_.of(weight_);
+            const float* bias = Bias ? floats_of_bias_.of(bias_) : nullptr;
             if constexpr (In >= detail::long_row) {
                 detail::dots<In, Out>(batch, x, weight, bias, y);
             } else {
@@ -102,7 +102,7 @@ struct Linear {
                 }
             }
             if (dx != nullptr) {
-                detail::product<In>(batch, Out, {dy, Out, 1}, of_weight(), nullptr, dx);
+                detail::product<In>(batch, Out, {dy, Out, 1}, floats_of_weight_.of(weight_), nullptr, dx);
             }
         }
 
@@ -110,18 +110,12 @@ struct Linear {
         [[nodiscard]] std::optional<at::Tensor> bias_opt() const {
             return Bias ? std::optional<at::Tensor>(bias_) : std::nullopt;
         }
-        const float* of_weight() {
-            if (weight_.is_contiguous()) {
-                return static_cast<const float*>(weight_.const_data_ptr());
-            }
-            copied_ = weight_.detach().contiguous();  // somebody gave it the memory of a view
-            return static_cast<const float*>(copied_.const_data_ptr());
-        }
 
-        at::Tensor weight_, bias_, copied_;
+        at::Tensor weight_, bias_;
         detail::Transposed weight_t_, dy_t_;
         detail::Buffer y_, dx_;
         detail::Gradient of_weight_, of_bias_;
+        detail::Floats floats_of_weight_, floats_of_bias_;
         std::vector<float> columns_;  ///< the weight, transposed for own()
     };
 };

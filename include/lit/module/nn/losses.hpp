@@ -2,7 +2,7 @@
 #pragma once
 
 #include <lit/core/error.hpp>
-#include <lit/module/nn/detail/kernels.hpp>
+#include <lit/module/nn/detail/softmax.hpp>
 #include <lit/module/nn/layer.hpp>
 
 #include <ATen/core/Tensor.h>

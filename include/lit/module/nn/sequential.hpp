@@ -153,9 +153,10 @@ class SequentialImpl : public torch::nn::Module {
     static consteval bool all_have_own(std::index_sequence<I...> /*each*/) {
         return (detail::HasOwnKernels<state_t<I>> && ...);
     }
-    static_assert(!own_kernels || all_have_own(std::make_index_sequence<layer_count>{}),
-                  "lit: a layer of this lit::nn::Sequential has no kernels of its own. Leave "
-                  "lit::nn::OwnKernels out, or use Linear, ReLU, Tanh, Sigmoid and Flatten.");
+    static_assert(
+        !own_kernels || all_have_own(std::make_index_sequence<layer_count>{}),
+        "lit: a layer of this lit::nn::Sequential has no kernels of its own. Leave "
+        "lit::nn::OwnKernels out, or use Linear, LayerNorm, ReLU, GELU, Tanh, Sigmoid, Dropout and Flatten.");
     template <std::size_t... I>
     static auto own_pass(std::index_sequence<I...>)
         -> detail::OwnPass<States, std::tuple_element_t<I, shapes>::numel...>;

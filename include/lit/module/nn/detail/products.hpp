@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
-#include <cmath>
+#include <lit/module/nn/detail/avx2.hpp>
+
 #include <cstdint>
-#include <limits>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
-/// The arithmetic of static networks of small sizes, on float32 of the CPU: sizes of samples are known to the compiler, that of the
-/// batch is not. Each has a form of plain loops and one for AVX2 with FMA, between which the processor decides at run time; ATen's
-/// vector headers are scalar in a unit that is not itself compiled for AVX2.
+/// Products of matrices for static networks of small sizes, on float32 of the CPU: sizes of samples are known to the compiler, that of
+/// the batch is not. Each has a form of plain loops and one for AVX2 with FMA.
 ///
 /// The sums are those of ATen's kernels in another order: what comes out differs by some ulps.
 namespace lit::nn::detail {
@@ -55,71 +53,11 @@ void dots(std::int64_t rows, const float* a, const float* w, const float* bias, 
         }
     }
 }
-inline void relu(std::int64_t count, const float* x, float* y) {
-    for (std::int64_t i = 0; i < count; ++i) {
-        y[i] = x[i] < 0.0F ? 0.0F : x[i];  // a NaN stays one
-    }
-}
-/// dy becomes the gradient of the input.
-inline void relu_back(std::int64_t count, const float* y, float* dy) {
-    for (std::int64_t i = 0; i < count; ++i) {
-        dy[i] = y[i] <= 0.0F ? 0.0F : dy[i];
-    }
-}
-/// p becomes the softmax of each row of y, log_sum the logarithm of what softmax divides by, plus the row's maximum.
-template <std::int64_t Classes>
-void softmax(std::int64_t rows, const float* y, float* p, float* log_sum) {
-    for (std::int64_t m = 0; m < rows; ++m) {
-        const float* in = y + m * Classes;
-        float* out = p + m * Classes;
-        float largest = in[0];
-        for (std::int64_t n = 1; n < Classes; ++n) {
-            largest = in[n] > largest || std::isnan(in[n]) ? in[n] : largest;
-        }
-        float sum = 0.0F;
-        for (std::int64_t n = 0; n < Classes; ++n) {
-            out[n] = std::exp(in[n] - largest);
-            sum += out[n];
-        }
-        for (std::int64_t n = 0; n < Classes; ++n) {
-            out[n] /= sum;
-        }
-        log_sum[m] = largest + std::log(sum);
-    }
-}
 
 }  // namespace plain
 
 #if defined(__x86_64__)
 namespace avx2 {
-
-inline bool available() {
-    static const bool known = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
-    return known;
-}
-
-/// As many lanes as the last vector of a row has.
-template <std::int64_t Lanes>
-[[gnu::target("avx2,fma")]] inline __m256i first_lanes() {
-    return _mm256_setr_epi32(Lanes > 0 ? -1 : 0, Lanes > 1 ? -1 : 0, Lanes > 2 ? -1 : 0, Lanes > 3 ? -1 : 0,
-                             Lanes > 4 ? -1 : 0, Lanes > 5 ? -1 : 0, Lanes > 6 ? -1 : 0, 0);
-}
-template <bool Whole, std::int64_t Rest>
-[[gnu::target("avx2,fma")]] inline __m256 load(const float* from) {
-    if constexpr (Whole) {
-        return _mm256_loadu_ps(from);
-    } else {
-        return _mm256_maskload_ps(from, first_lanes<Rest>());
-    }
-}
-template <bool Whole, std::int64_t Rest>
-[[gnu::target("avx2,fma")]] inline void store(float* to, __m256 value) {
-    if constexpr (Whole) {
-        _mm256_storeu_ps(to, value);
-    } else {
-        _mm256_maskstore_ps(to, first_lanes<Rest>(), value);
-    }
-}
 
 /// `Rows` rows and `Width` of at most 16 columns of plain::product, whose sums stay in registers.
 template <int Rows, std::int64_t Width, std::int64_t Columns>
@@ -201,11 +139,6 @@ template <std::int64_t Columns>
     }
 }
 
-/// The sums of four vectors' lanes.
-[[gnu::target("avx2,fma")]] inline __m128 sums(__m256 a, __m256 b, __m256 c, __m256 d) {
-    const __m256 all = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
-    return _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
-}
 /// `Rows` rows and four columns of plain::dots.
 template <int Rows, std::int64_t Depth>
 [[gnu::target("avx2,fma")]] inline void dot_tile(const float* a, const float* w, float (&out)[Rows][4]) {
@@ -278,70 +211,6 @@ template <std::int64_t Depth, std::int64_t Columns>
     }
 }
 
-[[gnu::target("avx2,fma")]] inline void relu(std::int64_t count, const float* x, float* y) {
-    std::int64_t i = 0;
-    for (; i + 8 <= count; i += 8) {  // of two operands maxps takes the second where one is a NaN
-        _mm256_storeu_ps(y + i, _mm256_max_ps(_mm256_setzero_ps(), _mm256_loadu_ps(x + i)));
-    }
-    plain::relu(count - i, x + i, y + i);
-}
-[[gnu::target("avx2,fma")]] inline void relu_back(std::int64_t count, const float* y, float* dy) {
-    std::int64_t i = 0;
-    for (; i + 8 <= count; i += 8) {
-        const __m256 off = _mm256_cmp_ps(_mm256_loadu_ps(y + i), _mm256_setzero_ps(), _CMP_LE_OQ);
-        _mm256_storeu_ps(dy + i, _mm256_andnot_ps(off, _mm256_loadu_ps(dy + i)));
-    }
-    plain::relu_back(count - i, y + i, dy + i);
-}
-
-/// e^x for x of at most 0, within 2 ulps where that is a normal number; 0 below.
-/// Source  the range reduction and the polynomial of Cephes' expf.
-[[gnu::target("avx2,fma")]] inline __m256 exp_of_negative(__m256 x) {
-    const __m256 least = _mm256_set1_ps(-87.33654F);
-    const __m256 counts = _mm256_cmp_ps(x, least, _CMP_NLT_UQ);  // a NaN stays one
-    const __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504088896341F)),
-                                     _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375F), x);
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4F), r);
-    __m256 p = _mm256_set1_ps(1.9875691500e-4F);
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.3981999507e-3F));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(8.3334519073e-3F));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(4.1665795894e-2F));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.6666665459e-1F));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(5.0000001201e-1F));
-    p = _mm256_fmadd_ps(p, _mm256_mul_ps(r, r), _mm256_add_ps(r, _mm256_set1_ps(1.0F)));
-    const __m256i exponent =
-        _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
-    return _mm256_and_ps(counts, _mm256_mul_ps(p, _mm256_castsi256_ps(exponent)));
-}
-template <std::int64_t Classes>
-[[gnu::target("avx2,fma")]] void softmax(std::int64_t rows, const float* y, float* p, float* log_sum) {
-    constexpr std::int64_t rest = Classes % 8;
-    constexpr int vectors = static_cast<int>(Classes / 8) + (rest != 0 ? 1 : 0);
-    constexpr std::int64_t padded = std::int64_t{8} * vectors;
-    for (std::int64_t m = 0; m < rows; ++m) {
-        // A row in whole vectors, of which what is beyond its end counts nothing.
-        alignas(32) float in[padded];
-        float largest = y[m * Classes];
-        for (std::int64_t n = 0; n < padded; ++n) {
-            in[n] = n < Classes ? y[m * Classes + n] : -std::numeric_limits<float>::infinity();
-            largest = in[n] > largest || std::isnan(in[n]) ? in[n] : largest;
-        }
-        __m256 all = _mm256_setzero_ps();
-        for (int v = 0; v < vectors; ++v) {
-            const __m256 e =
-                exp_of_negative(_mm256_sub_ps(_mm256_load_ps(in + 8 * v), _mm256_set1_ps(largest)));
-            _mm256_store_ps(in + 8 * v, e);
-            all = _mm256_add_ps(all, e);
-        }
-        const float sum = _mm_cvtss_f32(sums(all, all, all, all));
-        for (std::int64_t n = 0; n < Classes; ++n) {
-            p[m * Classes + n] = in[n] / sum;
-        }
-        log_sum[m] = largest + std::log(sum);
-    }
-}
-
 }  // namespace avx2
 #endif
 
@@ -367,31 +236,6 @@ void dots(std::int64_t rows, const float* a, const float* w, const float* bias, 
     }
 #endif
     plain::dots<Depth, Columns>(rows, a, w, bias, c);
-}
-inline void relu(std::int64_t count, const float* x, float* y) {
-#if defined(__x86_64__)
-    if (avx2::available()) {
-        return avx2::relu(count, x, y);
-    }
-#endif
-    plain::relu(count, x, y);
-}
-inline void relu_back(std::int64_t count, const float* y, float* dy) {
-#if defined(__x86_64__)
-    if (avx2::available()) {
-        return avx2::relu_back(count, y, dy);
-    }
-#endif
-    plain::relu_back(count, y, dy);
-}
-template <std::int64_t Classes>
-void softmax(std::int64_t rows, const float* y, float* p, float* log_sum) {
-#if defined(__x86_64__)
-    if (avx2::available()) {
-        return avx2::softmax<Classes>(rows, y, p, log_sum);
-    }
-#endif
-    plain::softmax<Classes>(rows, y, p, log_sum);
 }
 
 }  // namespace lit::nn::detail
