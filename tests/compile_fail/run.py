@@ -7,7 +7,7 @@ must compile, so that the mistake is the only thing wrong with it. A file whose 
 
 Many files are compiled at once, each in a namespace of its own, since most of a compiler's time goes into headers and what they
 instantiate. Where that fails, and for every mistake whose answer is not found among the others' or is not as expected, the file is
-compiled alone, as its user would.
+compiled alone, as its user would. What must compile also has to do so without a warning of lit's headers.
 
 usage: run.py gcc|clang <source folder> <build folder> <LibTorch> [part of a file's name ...]
 """
@@ -26,6 +26,7 @@ LINES_BEFORE = 10
 TOGETHER = 35  # programs in one unit: g++ needs 2 GB for 70
 ONE_ERROR = {"gcc": "-fmax-errors=1", "clang": "-ferror-limit=1"}  # the first is all that is looked at
 EVERY_ERROR = {"gcc": "-fmax-errors=0", "clang": "-ferror-limit=0"}
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Werror"]  # as LitDevelop.cmake
 # Lines with which a compiler says how it came to the place of the error that follows.
 CONTEXT = re.compile(r"In file included from |\s+from |\S+: (In|At) |\S+:\s+(required|recursively required|in .constexpr. expansion)")
 
@@ -81,7 +82,7 @@ def one_program(paths):
     """All of them in one unit: their headers first, then each in a namespace of its own."""
     headers = dict.fromkeys(header for path in paths for header in re.findall(r"^\s*#\s*include\s*(<.+?>)", path.read_text(), re.M))
     lines = [f"#include {header}" for header in headers]
-    lines += [f'namespace program_{i} {{\n#include "{path}"\n}}' for i, path in enumerate(paths)]
+    lines += [f"namespace program_{i} {{\n#include <{path.name}>\n}}" for i, path in enumerate(paths)]
     return "\n".join(lines) + "\n"
 
 
@@ -111,17 +112,17 @@ def main():
         with tempfile.TemporaryDirectory() as made:
             program = pathlib.Path(made, "together.cpp")
             program.write_text(one_program(paths))
-            return compile(program, "-w", *extra)
+            return compile(program, "-isystem", str(folder), *extra)  # what they do themselves is not warned of
 
     def compiles_together(paths):
-        return together(paths, "-DLIT_GOOD").returncode == 0
+        return together(paths, "-DLIT_GOOD", *WARNINGS).returncode == 0
 
     def said_together(paths):
-        output = together(paths, EVERY_ERROR[kind]).stdout
+        output = together(paths, "-w", EVERY_ERROR[kind]).stdout
         return answers(output, {path.name for path in paths})
 
     def wrong_without_the_mistake(path):
-        done = compile(path, "-DLIT_GOOD")
+        done = together([path], "-DLIT_GOOD", *WARNINGS)
         return "" if done.returncode == 0 else f"does not compile with -DLIT_GOOD, but should\n{done.stdout}"
 
     def wrong_with_the_mistake(path, text):

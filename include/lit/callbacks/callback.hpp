@@ -159,7 +159,7 @@ template <class... C>
 inline constexpr auto calling_order = [] {
     std::array<std::size_t, sizeof...(C)> order{};
     std::size_t next = 0;
-    for (const bool last : {false, true}) {
+    for ([[maybe_unused]] const bool last : {false, true}) {  // unused where there are no components
         std::size_t index = 0;
         ((has_role<C, role::checkpoint> == last ? void(order[next++] = index++) : void(++index)), ...);
     }
