@@ -34,7 +34,7 @@ using lit_bench::median;
 using lit_bench::report;
 using Clock = std::chrono::steady_clock;
 
-constexpr int usual_rounds = 3;
+constexpr int usual_rounds = 7;
 constexpr std::int64_t usual_images = 24'000;
 constexpr std::int64_t cnn_batch = 128;
 
@@ -63,15 +63,16 @@ struct Net : Classifier<Net> {
     }
 };
 
-struct StaticNet : Classifier<StaticNet> {
-    using Layers =
-        nn::Sequential<nn::Shape<28, 28>, nn::Flatten, nn::Linear<784, 128>, nn::ReLU, nn::Linear<128, 10>>;
-    Layers net = register_module("net", Layers());
+template <class Kernels>
+struct StaticNet : Classifier<StaticNet<Kernels>> {
+    using Layers = nn::Sequential<Kernels, nn::Shape<28, 28>, nn::Flatten, nn::Linear<784, 128>, nn::ReLU,
+                                  nn::Linear<128, 10>>;
+    Layers net = this->register_module("net", Layers());
 
     torch::Tensor forward(const torch::Tensor& x) { return net->forward(x); }
     auto training_step(const lit::Example& batch) {
-        auto step = net->step<nn::CrossEntropy>(batch.data, batch.target);
-        log<"train_loss">(step.loss);
+        auto step = net->template step<nn::CrossEntropy>(batch.data, batch.target);
+        this->template log<"train_loss">(step.loss);
         return step;
     }
 };
@@ -153,8 +154,11 @@ int main(int argc, char** argv) {
     for (int round = 0; round < rounds; ++round) {
         report("lit, 0 workers", small<Net>(images, 0));
         report("lit, 1 worker", small<Net>(images, 1));
-        report("lit, static network, 0 workers", small<StaticNet>(images, 0));
-        report("lit, static network, 1 worker", small<StaticNet>(images, 1));
+        report("lit, static network, 0 workers", small<StaticNet<nn::AtenKernels>>(images, 0));
+        report("lit, static network, 1 worker", small<StaticNet<nn::AtenKernels>>(images, 1));
+        report("lit, static network with own kernels, 0 workers",
+               small<StaticNet<nn::OwnKernels>>(images, 0));
+        report("lit, static network with own kernels, 1 worker", small<StaticNet<nn::OwnKernels>>(images, 1));
         if (python.there()) {
             report("Lightning, 0 workers", python.measure("lightning 0"));
             report("Lightning, 1 worker", python.measure("lightning 1"));
@@ -186,10 +190,15 @@ int main(int argc, char** argv) {
             least({"PyTorch, batches indexed by hand", "PyTorch, batches indexed by hand, fused AdamW"});
         const double ours = least({"lit, 0 workers", "lit, 1 worker"});
         const double fixed = least({"lit, static network, 0 workers", "lit, static network, 1 worker"});
+        const double own = least({"lit, static network with own kernels, 0 workers",
+                                  "lit, static network with own kernels, 1 worker"});
         report("lit's best, times the rate of Lightning's best", lightning / ours, "");
         report("lit's best, times the rate of PyTorch's best", raw / ours, "");
         report("lit's best static network, times the rate of Lightning's best", lightning / fixed, "");
         report("lit's best static network, times the rate of PyTorch's best", raw / fixed, "");
+        report("lit's best static network with own kernels, times the rate of Lightning's best",
+               lightning / own, "");
+        report("lit's best static network with own kernels, times the rate of PyTorch's best", raw / own, "");
         report("convolutional: lit, times the rate of PyTorch",
                median("convolutional: PyTorch") / median("convolutional: lit"), "");
     }

@@ -19,7 +19,16 @@
 #include "peers.hpp"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/rand_like.h>
 #include <ATen/ops/randint.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/adamw.h>
@@ -152,6 +161,40 @@ double everything(Module&& net, const Shape& s, const std::vector<lit::Example>&
     return seconds;
 }
 
+/// What no loop on LibTorch can leave out: the five products of a step and the fused AdamW, into memory that is there.
+double kernels_alone(const Shape& s) {
+    const c10::InferenceMode no_graph;
+    const at::Tensor x = at::rand({s.batch, s.in}), dy = at::rand({s.batch, s.out});
+    Net<false> net(s);
+    at::Tensor hidden = at::empty({s.batch, s.hidden}), y = at::empty({s.batch, s.out}),
+               by_hidden = at::rand({s.batch, s.hidden});
+    std::vector<at::Tensor> parameters, gradients, averages, squares, steps;
+    for (const at::Tensor& parameter : net.parameters()) {
+        parameters.push_back(parameter.detach());
+        gradients.push_back(at::rand_like(parameters.back()));
+        averages.push_back(at::zeros_like(parameters.back()));
+        squares.push_back(at::zeros_like(parameters.back()));
+        steps.push_back(at::ones({}));
+    }
+    const at::Tensor in = net.in->weight.detach(), in_t = in.t(), out = net.out->weight.detach(),
+                     out_t = out.t();
+    const at::Tensor dy_t = dy.t(), by_hidden_t = by_hidden.t();
+    Clock::time_point begin;
+    for (std::int64_t step = 0; step < s.steps; ++step) {
+        if (step == warm_up) {
+            begin = Clock::now();
+        }
+        at::addmm_out(hidden, net.in->bias, x, in_t);
+        at::addmm_out(y, net.out->bias, hidden, out_t);
+        at::mm_out(gradients[2], dy_t, hidden);
+        at::mm_out(by_hidden, dy, out);
+        at::mm_out(gradients[0], by_hidden_t, x);
+        at::_fused_adamw_(parameters, gradients, averages, squares, {}, steps, 1e-3, 0.9, 0.999, 0.01, 1e-8,
+                          false, false);
+    }
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
 /// What is measured of one shape, its sizes known to the compiler.
 template <std::int64_t In, std::int64_t Hidden, std::int64_t Out>
 void measure(const Shape& s, lit_bench::PythonPeers& python) {
@@ -172,6 +215,7 @@ void measure(const Shape& s, lit_bench::PythonPeers& python) {
         tell("by hand, torch::optim::AdamW", by_hand(s, data, [](auto parameters) {
                  return torch::optim::AdamW(std::move(parameters), torch::optim::AdamWOptions(1e-3));
              }));
+        tell("LibTorch's kernels alone, products and AdamW", kernels_alone(s));
         tell("lit, nothing on", bare(Net<false>(s), s, data));
         tell("lit static, nothing on", bare(StaticNet<false, AtenKernels, In, Hidden, Out>(), s, data));
         tell("lit static with own kernels, nothing on",
