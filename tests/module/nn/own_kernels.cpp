@@ -129,7 +129,7 @@ void softmax_is_right(double scale) {
 }
 
 /// One number after the other, and eight at once, beside the reference in double.
-template <class Function>
+template <class Kernel>
 void function_is_right(at::Tensor (*reference)(const at::Tensor&)) {
     const at::Tensor x = at::cat({at::linspace(-12, 12, 10'003), at::randn({1000}) * 1e-3F, at::zeros({1})});
     const float* in = static_cast<const float*>(x.const_data_ptr());
@@ -140,23 +140,23 @@ void function_is_right(at::Tensor (*reference)(const at::Tensor&)) {
         const at::Tensor found = tensor(y).slice(0, 0, x.numel()).to(at::kDouble);
         return ((found - expected).abs() / expected.abs().clamp_min(1e-3)).max().item<double>();
     };
-    kernels::map<Function>(x.numel(), in, y.data());
+    kernels::map<Kernel>(x.numel(), in, y.data());
     CHECK(error() < 1e-6);
     CHECK(y[count] == 7.0F);  // nothing beyond the end
-    std::transform(in, in + count, y.begin(), Function::plain);
+    std::transform(in, in + count, y.begin(), Kernel::plain);
     CHECK(error() < 1e-6);
 }
 /// The same of a gradient, at values of what it is computed from.
-template <class Function>
+template <class Kernel>
 void gradient_is_right(const at::Tensor& of, at::Tensor (*reference)(const at::Tensor&)) {
     const at::Tensor dy = at::randn({of.numel()});
     const float* a = static_cast<const float*>(of.const_data_ptr());
     const float* b = static_cast<const float*>(dy.const_data_ptr());
     const at::Tensor expected = dy.to(at::kDouble) * reference(of.to(at::kDouble));
     std::vector<float> dx(static_cast<std::size_t>(of.numel()));
-    kernels::zip<Function>(of.numel(), a, b, dx.data());
+    kernels::zip<Kernel>(of.numel(), a, b, dx.data());
     CHECK((tensor(dx) - expected).abs().max().item<double>() < 2e-6);
-    std::transform(a, a + of.numel(), b, dx.begin(), Function::plain);
+    std::transform(a, a + of.numel(), b, dx.begin(), Kernel::plain);
     CHECK((tensor(dx) - expected).abs().max().item<double>() < 2e-6);
 }
 
@@ -274,16 +274,17 @@ TEST_SUITE("module/nn/own_kernels") {
 
     TEST_CASE("functions of single numbers are those of double, and so are their gradients") {
         torch::manual_seed(7);
-        function_is_right<kernels::Relu>([](const at::Tensor& x) { return x.clamp_min(0); });
-        function_is_right<kernels::Sigmoid>([](const at::Tensor& x) { return x.sigmoid(); });
-        function_is_right<kernels::Tanh>([](const at::Tensor& x) { return x.tanh(); });
-        function_is_right<kernels::Gelu>([](const at::Tensor& x) { return at::gelu(x); });
+        function_is_right<kernels::ReluKernel>([](const at::Tensor& x) { return x.clamp_min(0); });
+        function_is_right<kernels::SigmoidKernel>([](const at::Tensor& x) { return x.sigmoid(); });
+        function_is_right<kernels::TanhKernel>([](const at::Tensor& x) { return x.tanh(); });
+        function_is_right<kernels::GeluKernel>([](const at::Tensor& x) { return at::gelu(x); });
         const at::Tensor outputs = at::rand({1003}) * 2 - 1;
-        gradient_is_right<kernels::ReluBack>(outputs,
-                                             [](const at::Tensor& y) { return y.gt(0).to(at::kDouble); });
-        gradient_is_right<kernels::SigmoidBack>(outputs, [](const at::Tensor& y) { return y * (1 - y); });
-        gradient_is_right<kernels::TanhBack>(outputs, [](const at::Tensor& y) { return 1 - y * y; });
-        gradient_is_right<kernels::GeluBack>(at::linspace(-12, 12, 5003), [](const at::Tensor& x) {
+        gradient_is_right<kernels::ReluBackKernel>(
+            outputs, [](const at::Tensor& y) { return y.gt(0).to(at::kDouble); });
+        gradient_is_right<kernels::SigmoidBackKernel>(outputs,
+                                                      [](const at::Tensor& y) { return y * (1 - y); });
+        gradient_is_right<kernels::TanhBackKernel>(outputs, [](const at::Tensor& y) { return 1 - y * y; });
+        gradient_is_right<kernels::GeluBackKernel>(at::linspace(-12, 12, 5003), [](const at::Tensor& x) {
             return at::gelu_backward(at::ones_like(x), x);
         });
     }
@@ -301,12 +302,12 @@ TEST_SUITE("module/nn/own_kernels") {
         std::vector<float> x(19, 1.0F), y(19), p(19), log_sum(1);
         x[3] = x[18] = std::nanf("");
         x[4] = -infinity;
-        kernels::map<kernels::Relu>(19, x.data(), y.data());
+        kernels::map<kernels::ReluKernel>(19, x.data(), y.data());
         CHECK(std::isnan(y[3]));
         CHECK(std::isnan(y[18]));
         CHECK(y[4] == 0.0F);
-        for (const auto map :
-             {kernels::map<kernels::Sigmoid>, kernels::map<kernels::Tanh>, kernels::map<kernels::Gelu>}) {
+        for (const auto map : {kernels::map<kernels::SigmoidKernel>, kernels::map<kernels::TanhKernel>,
+                               kernels::map<kernels::GeluKernel>}) {
             map(19, x.data(), y.data());
             CHECK(std::isnan(y[3]));
             CHECK(std::isnan(y[18]));

@@ -5,6 +5,7 @@
 #include <lit/checkpoint/module_state.hpp>
 #include <lit/data/dataset.hpp>
 #include <lit/module/nn/activations.hpp>
+#include <lit/module/nn/dropout.hpp>
 #include <lit/module/nn/flatten.hpp>
 #include <lit/module/nn/linear.hpp>
 #include <lit/module/nn/losses.hpp>
@@ -18,15 +19,20 @@
 #include "support/doctest.hpp"
 
 #include <ATen/ops/equal.h>
+#include <ATen/ops/rand.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/record_function.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/linear.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -44,6 +50,22 @@ using Small = nn::Sequential<nn::Linear<7, 5>, nn::ReLU, nn::Linear<5, 3>>;
 Small small() { return Small(); }
 torch::nn::Sequential small_of_torch() {
     return torch::nn::Sequential(torch::nn::Linear(7, 5), torch::nn::ReLU(), torch::nn::Linear(5, 3));
+}
+
+/// How often LibTorch multiplies matrices meanwhile.
+template <class F>
+int products_in(F&& f) {
+    static thread_local int count;
+    count = 0;
+    const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(
+        [](const at::RecordFunction& called) -> std::unique_ptr<at::ObserverContext> {
+            const std::string_view name = called.name();
+            count += name == "aten::mm" || name == "aten::addmm" ? 1 : 0;
+            return nullptr;
+        }));
+    f();
+    at::removeCallback(handle);
+    return count;
 }
 
 void same_gradients(torch::nn::Module& mine, torch::nn::Module& theirs) {
@@ -236,5 +258,23 @@ TEST_SUITE("module/nn/sequential") {
             mine->to(at::kDouble);
             mine->to(at::kFloat);
         }
+    }
+
+    TEST_CASE(
+        "nobody computes the gradient of the batch, whatever stands before the first layer that learns") {
+        const auto products = [](auto net, const at::Tensor& x) {
+            const auto step = net->template step<nn::CrossEntropy>(x, at::zeros({4}, at::kLong));
+            return products_in([&] { step.backward(); });
+        };
+        const at::Tensor x = at::rand({4, 2, 3});
+        // Of the two weights, and of what lies between them.
+        CHECK(products(nn::Sequential<nn::Linear<6, 5>, nn::ReLU, nn::Linear<5, 3>>(), x.flatten(1)) == 3);
+        CHECK(
+            products(
+                nn::Sequential<nn::Shape<2, 3>, nn::Flatten, nn::Linear<6, 5>, nn::ReLU, nn::Linear<5, 3>>(),
+                x) == 3);
+        CHECK(products(nn::Sequential<nn::Shape<2, 3>, nn::Flatten, nn::Dropout<>, nn::Tanh, nn::Linear<6, 5>,
+                                      nn::ReLU, nn::Linear<5, 3>>(),
+                       x) == 3);
     }
 }

@@ -69,8 +69,8 @@ struct ReLURule {
     static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) {
         at::threshold_backward_out(dx, dy, y, 0);
     }
-    using Own = Relu;
-    using OwnBack = ReluBack;
+    using Own = ReluKernel;
+    using OwnBack = ReluBackKernel;
 };
 struct TanhRule {
     static at::Tensor apply(const at::Tensor& x) { return at::tanh(x); }
@@ -78,8 +78,8 @@ struct TanhRule {
     static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) {
         at::tanh_backward_out(dx, dy, y);
     }
-    using Own = detail::Tanh;
-    using OwnBack = TanhBack;
+    using Own = TanhKernel;
+    using OwnBack = TanhBackKernel;
 };
 struct SigmoidRule {
     static at::Tensor apply(const at::Tensor& x) { return at::sigmoid(x); }
@@ -87,8 +87,8 @@ struct SigmoidRule {
     static void back_into(at::Tensor& dx, const at::Tensor& dy, const at::Tensor& y) {
         at::sigmoid_backward_out(dx, dy, y);
     }
-    using Own = Sigmoid;
-    using OwnBack = SigmoidBack;
+    using Own = SigmoidKernel;
+    using OwnBack = SigmoidBackKernel;
 };
 
 }  // namespace detail

@@ -103,7 +103,8 @@ struct Dropout {
         }
 
         void keep(std::int64_t count, const float* x, float* y) const {
-            detail::zip<detail::Scaled<P>>(count, x, static_cast<const float*>(kept_.const_data_ptr()), y);
+            detail::zip<detail::DropoutKernel<P>>(count, x, static_cast<const float*>(kept_.const_data_ptr()),
+                                                  y);
         }
 
         torch::nn::Module* owner_;

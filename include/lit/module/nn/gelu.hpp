@@ -41,12 +41,12 @@ struct GELU {
 
         static constexpr bool in_place = false;
         static void own(const float* x, float* y, std::int64_t batch) {
-            detail::map<detail::Gelu>(batch * Input::numel, x, y);
+            detail::map<detail::GeluKernel>(batch * Input::numel, x, y);
         }
         static void own_back(const float* x, const float* /*y*/, const float* dy, float* dx,
                              std::int64_t batch) {
             if (dx != nullptr) {
-                detail::zip<detail::GeluBack>(batch * Input::numel, x, dy, dx);
+                detail::zip<detail::GeluBackKernel>(batch * Input::numel, x, dy, dx);
             }
         }
 

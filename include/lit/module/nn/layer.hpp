@@ -45,6 +45,12 @@ using output_t = typename L::template output<Input>;
 template <class L, class Input>
 concept Takes = !std::is_void_v<output_t<L, Input>>;
 
+/// Whether a layer has parameters.
+template <class L>
+concept Learns = requires {
+    L::make();
+};
+
 /// Which kernels the step of a `Sequential` calls: ATen's, whose numbers are autograd's to the bit.
 struct AtenKernels {};
 /// Written first, `Sequential<lit::nn::OwnKernels, Linear<16, 32>, ...>`: kernels that the compiler makes for these sizes, which win

@@ -89,10 +89,11 @@ struct LayerNorm {
                                       moments_.data());
         }
         void own_back(const float* x, const float* /*y*/, const float* dy, float* dx, std::int64_t batch) {
-            std::array<float, width> by_weight, by_bias;
+            by_weight_.resize(width);
+            by_bias_.resize(width);
             detail::layer_norm_back<width>(batch * rows, x, floats_of_weight_.of(parameters_.weight),
-                                           moments_.data(), dy, dx, by_weight.data(), by_bias.data());
-            parameters_.put(by_weight.data(), by_bias.data());
+                                           moments_.data(), dy, dx, by_weight_.data(), by_bias_.data());
+            parameters_.put(by_weight_.data(), by_bias_.data());
         }
 
      private:
@@ -105,6 +106,7 @@ struct LayerNorm {
         at::Tensor y_, mean_, inverse_std_, dx_;
         detail::Floats floats_of_weight_, floats_of_bias_;
         std::vector<detail::Moments> moments_;  ///< of own()
+        std::vector<float> by_weight_, by_bias_;
     };
 };
 

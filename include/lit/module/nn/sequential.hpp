@@ -147,6 +147,11 @@ class SequentialImpl : public torch::nn::Module {
     static auto states_of(std::index_sequence<I...>) -> std::tuple<std::unique_ptr<state_t<I>>...>;
     using States = decltype(states_of(std::make_index_sequence<layer_count>{}));
 
+    /// `layer_count` if none has parameters.
+    static constexpr std::size_t first_that_learns = [] {
+        constexpr std::array<bool, layer_count> learns{Learns<Layers>...};
+        return static_cast<std::size_t>(std::ranges::find(learns, true) - learns.begin());
+    }();
     static constexpr bool own_kernels = std::is_same_v<Kernels, OwnKernels>;
     using out = std::tuple_element_t<layer_count, shapes>;
     template <std::size_t... I>
@@ -159,7 +164,7 @@ class SequentialImpl : public torch::nn::Module {
         "lit::nn::OwnKernels out, or use Linear, LayerNorm, ReLU, GELU, Tanh, Sigmoid, Dropout and Flatten.");
     template <std::size_t... I>
     static auto own_pass(std::index_sequence<I...>)
-        -> detail::OwnPass<States, std::tuple_element_t<I, shapes>::numel...>;
+        -> detail::OwnPass<States, first_that_learns, std::tuple_element_t<I, shapes>::numel...>;
     struct None {};
     struct MakeOwnPass {
         using type = decltype(own_pass(std::make_index_sequence<layer_count + 1>{}));
@@ -184,7 +189,7 @@ class SequentialImpl : public torch::nn::Module {
     template <std::size_t I>
     std::unique_ptr<state_t<I>> make_layer() {
         using Layer = std::tuple_element_t<I, std::tuple<Layers...>>;
-        if constexpr (requires { Layer::make(); }) {
+        if constexpr (Learns<Layer>) {
             return std::make_unique<state_t<I>>(register_module(std::to_string(I), Layer::make()));
         } else {
             return std::make_unique<state_t<I>>(
@@ -218,10 +223,10 @@ class SequentialImpl : public torch::nn::Module {
     }
     template <std::size_t I>
     void back_layer(at::Tensor*& by_output) {
-        auto& layer = *std::get<I>(layers_);
-        if constexpr (I == 0) {  // nobody asks for the gradient of the batch
-            layer.back(between_[0], between_[1], *by_output, nullptr);
-        } else {
+        [[maybe_unused]] auto& layer = *std::get<I>(layers_);
+        if constexpr (I == first_that_learns) {  // nobody asks for a gradient further up
+            layer.back(between_[I], between_[I + 1], *by_output, nullptr);
+        } else if constexpr (I > first_that_learns) {
             at::Tensor& by_input = layer.gradient_of_input(between_[I], *by_output);
             layer.back(between_[I], between_[I + 1], *by_output, &by_input);
             by_output = &by_input;
@@ -307,7 +312,8 @@ struct SequentialOf<OwnKernels, Layers...> : SequentialWith<OwnKernels, Layers..
 /// Shapes  x [batch, input...], in the parameters' type.
 /// Errors  ConfigError for a batch of another shape, type or device, and under autocast.
 /// Cost    the activations and the gradients are kept, for one size of batch at a time; the loss too, unless the last one is still in
-///         use. With `OwnKernels` a step allocates nothing.
+///         use. With `OwnKernels` a step allocates nothing, but for what LibTorch's generator does for a
+///         Dropout.
 /// Ranks   one: DDP listens to autograd, and does not compile with it.
 template <class... Layers>
 class Sequential : public torch::nn::ModuleHolder<typename detail::SequentialOf<Layers...>::type> {

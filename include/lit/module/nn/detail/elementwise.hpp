@@ -15,17 +15,17 @@
 /// with AVX2 and FMA vector() of eight. What is no number stays none.
 namespace lit::nn::detail {
 
-struct Relu {
+struct ReluKernel {
     static float plain(float x) { return x < 0.0F ? 0.0F : x; }
 #if defined(__x86_64__)
     [[gnu::target("avx2,fma")]] static __m256 vector(__m256 x) {
-        return _mm256_max_ps(_mm256_setzero_ps(),
-                             x);  // of two operands maxps takes the second where one is a NaN
+        // Where one of its operands is a NaN, maxps takes the second.
+        return _mm256_max_ps(_mm256_setzero_ps(), x);
     }
 #endif
 };
 /// Of the output and its gradient.
-struct ReluBack {
+struct ReluBackKernel {
     static float plain(float y, float dy) { return y <= 0.0F ? 0.0F : dy; }
 #if defined(__x86_64__)
     [[gnu::target("avx2,fma")]] static __m256 vector(__m256 y, __m256 dy) {
@@ -34,7 +34,7 @@ struct ReluBack {
 #endif
 };
 
-struct Sigmoid {
+struct SigmoidKernel {
     static float plain(float x) { return 1.0F / (1.0F + std::exp(-x)); }
 #if defined(__x86_64__)
     [[gnu::target("avx2,fma")]] static __m256 vector(__m256 x) {
@@ -46,7 +46,7 @@ struct Sigmoid {
 #endif
 };
 /// Of the output and its gradient.
-struct SigmoidBack {
+struct SigmoidBackKernel {
     static float plain(float y, float dy) { return dy * (1.0F - y) * y; }
 #if defined(__x86_64__)
     [[gnu::target("avx2,fma")]] static __m256 vector(__m256 y, __m256 dy) {
@@ -55,7 +55,7 @@ struct SigmoidBack {
 #endif
 };
 
-struct Tanh {
+struct TanhKernel {
     static float plain(float x) { return std::tanh(x); }
 #if defined(__x86_64__)
     /// Source  for small numbers the polynomial of Cephes' tanhf, where 1 - e^-2x would cancel.
@@ -78,7 +78,7 @@ struct Tanh {
 #endif
 };
 /// Of the output and its gradient.
-struct TanhBack {
+struct TanhBackKernel {
     static float plain(float y, float dy) { return dy * (1.0F - y * y); }
 #if defined(__x86_64__)
     [[gnu::target("avx2,fma")]] static __m256 vector(__m256 y, __m256 dy) {
@@ -122,7 +122,7 @@ struct Normal {
 }  // namespace avx2
 #endif
 
-struct Gelu {
+struct GeluKernel {
     static float plain(float x) { return x * 0.5F * std::erfc(-x * one_over_sqrt_2); }
 #if defined(__x86_64__)
     [[gnu::target("avx2,fma")]] static __m256 vector(__m256 x) {
@@ -131,7 +131,7 @@ struct Gelu {
 #endif
 };
 /// Of the input and the output's gradient.
-struct GeluBack {
+struct GeluBackKernel {
     static float plain(float x, float dy) {
         const float share = 0.5F * std::erfc(-x * one_over_sqrt_2);
         return dy * (share + x * one_over_sqrt_2_pi * std::exp(-0.5F * x * x));
@@ -146,7 +146,7 @@ struct GeluBack {
 
 /// Of a number and 1 or 0, for whether it is kept; those that are get as much larger as others are dropped with the probability `P`.
 template <double P>
-struct Scaled {
+struct DropoutKernel {
     static constexpr float factor = P < 1.0 ? static_cast<float>(1.0 / (1.0 - P)) : 0.0F;
     static float plain(float x, float kept) { return x * (kept * factor); }
 #if defined(__x86_64__)
@@ -159,52 +159,52 @@ struct Scaled {
 #if defined(__x86_64__)
 namespace avx2 {
 
-template <class Function>
+template <class Kernel>
 [[gnu::target("avx2,fma")]] void map(std::int64_t count, const float* x, float* y) {
     std::int64_t i = 0;
     for (; i + 8 <= count; i += 8) {
-        _mm256_storeu_ps(y + i, Function::vector(_mm256_loadu_ps(x + i)));
+        _mm256_storeu_ps(y + i, Kernel::vector(_mm256_loadu_ps(x + i)));
     }
     if (i < count) {
         const __m256i rest = lanes(count - i);
-        _mm256_maskstore_ps(y + i, rest, Function::vector(_mm256_maskload_ps(x + i, rest)));
+        _mm256_maskstore_ps(y + i, rest, Kernel::vector(_mm256_maskload_ps(x + i, rest)));
     }
 }
-template <class Function>
+template <class Kernel>
 [[gnu::target("avx2,fma")]] void zip(std::int64_t count, const float* a, const float* b, float* to) {
     std::int64_t i = 0;
     for (; i + 8 <= count; i += 8) {
-        _mm256_storeu_ps(to + i, Function::vector(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i)));
+        _mm256_storeu_ps(to + i, Kernel::vector(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i)));
     }
     if (i < count) {
         const __m256i rest = lanes(count - i);
-        _mm256_maskstore_ps(
-            to + i, rest, Function::vector(_mm256_maskload_ps(a + i, rest), _mm256_maskload_ps(b + i, rest)));
+        _mm256_maskstore_ps(to + i, rest,
+                            Kernel::vector(_mm256_maskload_ps(a + i, rest), _mm256_maskload_ps(b + i, rest)));
     }
 }
 
 }  // namespace avx2
 #endif
 
-/// y[i] = Function of x[i]; y may be x.
-template <class Function>
+/// y[i] = Kernel of x[i]; y may be x.
+template <class Kernel>
 void map(std::int64_t count, const float* x, float* y) {
 #if defined(__x86_64__)
     if (avx2::available()) {
-        return avx2::map<Function>(count, x, y);
+        return avx2::map<Kernel>(count, x, y);
     }
 #endif
-    std::transform(x, x + count, y, Function::plain);
+    std::transform(x, x + count, y, Kernel::plain);
 }
-/// to[i] = Function of a[i] and b[i]; `to` may be one of them.
-template <class Function>
+/// to[i] = Kernel of a[i] and b[i]; `to` may be one of them.
+template <class Kernel>
 void zip(std::int64_t count, const float* a, const float* b, float* to) {
 #if defined(__x86_64__)
     if (avx2::available()) {
-        return avx2::zip<Function>(count, a, b, to);
+        return avx2::zip<Kernel>(count, a, b, to);
     }
 #endif
-    std::transform(a, a + count, b, to, Function::plain);
+    std::transform(a, a + count, b, to, Kernel::plain);
 }
 
 }  // namespace lit::nn::detail

@@ -27,24 +27,15 @@ inline constexpr bool only_looks = [] {
     return false;
 }();
 
-/// Takes a batch through layers that have kernels of their own, and back. `States` is a tuple of pointers to them, `Numels` how many
-/// numbers of a sample lie before each and after the last. Memory is kept, for the largest batch so far.
-template <class States, std::int64_t... Numels>
+/// Takes a batch through layers that have kernels of their own, and back as far as to layer `First`. `States` is a tuple of pointers to
+/// them, `Numels` how many numbers of a sample lie before each and after the last. Memory is kept, for the largest batch so far.
+template <class States, std::size_t First, std::int64_t... Numels>
 class OwnPass {
     static constexpr std::size_t count = std::tuple_size_v<States>;
     static constexpr std::array<std::int64_t, count + 1> numels{Numels...};
     template <std::size_t I>
     using state_t = typename std::tuple_element_t<I, States>::element_type;
 
-    /// Whether what lies before layer I is the caller's batch, which nobody writes into.
-    template <std::size_t I>
-    static consteval bool callers() {
-        if constexpr (I == 0) {
-            return true;
-        } else {
-            return only_looks<state_t<I - 1>> && callers<I - 1>();
-        }
-    }
     /// Whether layer I writes into memory of its own, not into its input.
     template <std::size_t I>
     static consteval bool writes_apart() {
@@ -119,14 +110,12 @@ class OwnPass {
     }
     template <std::size_t I>
     void back_layer(States& states, std::int64_t batch) {
-        float* dy = gradients_[at_].data();
-        if constexpr (callers<I>()) {  // nobody asks for the gradient of the batch
-            if constexpr (!only_looks<state_t<I>>) {
-                std::get<I>(states)->own_back(before<I>(), into<I>(), dy, nullptr, batch);
-            }
-        } else if constexpr (state_t<I>::in_place) {
+        [[maybe_unused]] float* dy = gradients_[at_].data();
+        if constexpr (I == First) {
+            std::get<I>(states)->own_back(before<I>(), into<I>(), dy, nullptr, batch);
+        } else if constexpr (I > First && state_t<I>::in_place) {
             std::get<I>(states)->own_back(before<I>(), into<I>(), dy, dy, batch);
-        } else {
+        } else if constexpr (I > First) {
             at_ = 1 - at_;
             std::get<I>(states)->own_back(before<I>(), into<I>(), dy, gradients_[at_].data(), batch);
         }
