@@ -6,8 +6,8 @@ line quoted under it, must contain `lit: ` and every such text, and at most ten 
 must compile, so that the mistake is the only thing wrong with it. A file whose name begins with `good` must compile.
 
 Many files are compiled at once, each in a namespace of its own, since most of a compiler's time goes into headers and what they
-instantiate. Where that fails, and for every mistake whose answer is not found among the others' or is not as expected, the file is
-compiled alone, as its user would. What must compile also has to do so without a warning of lit's headers.
+instantiate. Where that fails, each is compiled alone; a mistake whose answer is not found among the others' or is not as expected is compiled as its
+user would. What must compile also has to do so without a warning of what is instantiated from lit's headers.
 
 usage: run.py gcc|clang <source folder> <build folder> <LibTorch> [part of a file's name ...]
 """

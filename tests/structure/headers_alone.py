@@ -29,8 +29,8 @@ torch = re.search(r"-isystem ([^ \"]+)/include/torch/csrc/api/include", commands
 base = compiling.base_flags(source, torch)
 flags = [*base, "-Wall", "-Wextra", "-Wpedantic", "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Werror",
          "-fsyntax-only"]
-# What most of the time goes into; of those that a header includes the last is taken, which includes those before it.
-PRECOMPILED = ["ATen/core/Tensor.h", "ATen/Context.h", "ATen/Functions.h", "torch/types.h", "torch/nn/module.h"]
+# What most of the time goes into, the smaller before the larger; of those that a header includes the last is taken.
+PRECOMPILED = ["ATen/Context.h", "ATen/core/Tensor.h", "ATen/Functions.h", "torch/types.h", "torch/nn/module.h"]
 include = pathlib.Path(source, "include")
 LIBTORCH = [pathlib.Path(torch, "include"), pathlib.Path(torch, "include/torch/csrc/api/include")]
 work = pathlib.Path(build, "tests", "headers_alone")

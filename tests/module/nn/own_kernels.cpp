@@ -30,6 +30,7 @@
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
+#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <cmath>
@@ -428,6 +429,14 @@ TEST_SUITE("module/nn/own_kernels") {
             static_cast<void>(net->step<nn::CrossEntropy>(at::randn({2, 4}), at::tensor({0, 3}, at::kLong))),
             doctest::Contains("found the target 3 at sample 1 of the batch; expected a class from 0 to 2"),
             lit::Error);
+    }
+
+    TEST_CASE("scores of more than one dimension are refused as ATen refuses them") {
+        nn::Sequential<nn::Shape<3, 4>, nn::LayerNorm<4>> aten;
+        nn::Sequential<nn::OwnKernels, nn::Shape<3, 4>, nn::LayerNorm<4>> own;
+        const at::Tensor x = at::randn({2, 3, 4}), target = at::tensor({0, 11}, at::kLong);
+        CHECK_THROWS_AS(static_cast<void>(aten->step<nn::CrossEntropy>(x, target)), c10::Error);
+        CHECK_THROWS_AS(static_cast<void>(own->step<nn::CrossEntropy>(x, target)), c10::Error);
     }
 
     TEST_CASE("a trainer trains it, and each loss stays what it was") {

@@ -68,8 +68,8 @@ struct CrossEntropy {
 
         /// Whether own() can read this target.
         static bool owns(const at::Tensor& y, const at::Tensor& target) {
-            return target.dim() == 1 && target.size(0) == y.size(0) && target.scalar_type() == at::kLong &&
-                   target.device().is_cpu() && target.is_contiguous();
+            return y.dim() == 2 && target.dim() == 1 && target.size(0) == y.size(0) &&
+                   target.scalar_type() == at::kLong && target.device().is_cpu() && target.is_contiguous();
         }
         template <std::int64_t Classes>
         at::Tensor own(const at::Tensor& y, const at::Tensor& target) {
