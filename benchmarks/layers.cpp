@@ -18,8 +18,6 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 
-#include <sched.h>
-
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -83,10 +81,7 @@ void measure(const std::string& name, const Theirs&... theirs) {
 }  // namespace
 
 int main() {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
-    ::sched_setaffinity(0, sizeof(one), &one);
+    lit_bench::stay_on_one_core();
     at::set_num_threads(1);
     measure<>("two linear layers");
     measure<nn::ReLU>("ReLU", torch::nn::ReLU());

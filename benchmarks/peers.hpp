@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +31,14 @@ inline double median(const std::string& what) {
     std::vector<double> all = measured()[what];
     std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
     return all[all.size() / 2];
+}
+
+/// From here on this thread, and what it starts, runs on the core where it is now.
+inline void stay_on_one_core() {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
+    ::sched_setaffinity(0, sizeof(one), &one);
 }
 
 /// A script of benchmarks/, which answers each line that it is told with a number; absent without `scripts/setup python`.

@@ -34,7 +34,6 @@
 #include <torch/optim/adamw.h>
 
 #include <fcntl.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -301,10 +300,7 @@ void measure_components() {
 }  // namespace
 
 int main() {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
-    ::sched_setaffinity(0, sizeof(one), &one);  // the peers in Python inherit it
+    lit_bench::stay_on_one_core();  // the peers in Python inherit it
     at::set_num_threads(1);
     const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);  // where the bars of both write to
     ::dup2(null, 2);

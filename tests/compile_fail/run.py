@@ -7,7 +7,8 @@ must compile, so that the mistake is the only thing wrong with it. A file whose 
 
 Many files are compiled at once, each in a namespace of its own, since most of a compiler's time goes into headers and what they
 instantiate. Where that fails, each is compiled alone; a mistake whose answer is not found among the others' or is not as expected is compiled as its
-user would. What must compile also has to do so without a warning of what is instantiated from lit's headers.
+user would. What must compile also has to do so without a warning of what is instantiated from lit's headers. A compiler tells an error
+once for each instantiation: of two files whose first errors are the same one, the second is judged by its next.
 
 usage: run.py gcc|clang <source folder> <build folder> <LibTorch> [part of a file's name ...]
 """

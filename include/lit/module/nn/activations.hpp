@@ -43,9 +43,7 @@ struct Elementwise {
             return y;
         }
         static void back(const at::Tensor& /*x*/, const at::Tensor& y, at::Tensor& dy, at::Tensor* dx) {
-            if (dx != nullptr) {
-                Rule::back_into(*dx, dy, y);
-            }
+            Rule::back_into(*dx, dy, y);
         }
         static at::Tensor& gradient_of_input(const at::Tensor& /*x*/, at::Tensor& dy) { return dy; }
 

@@ -55,7 +55,7 @@ struct Dropout {
             return y;
         }
         void back(const at::Tensor& /*x*/, const at::Tensor& /*y*/, at::Tensor& dy, at::Tensor* dx) {
-            if (dx != nullptr && dropped_) {
+            if (dropped_) {
                 at::mul_out(*dx, dy, factors_.get());
             }
         }

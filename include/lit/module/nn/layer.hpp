@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/error.hpp>
+
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
+#include <c10/core/ScalarType.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <sstream>
 #include <type_traits>
 #include <utility>
 
@@ -24,17 +28,17 @@ struct Shape {
 ///
 /// output<Input>            the shape of what it gives for a sample of the shape Input; void where it does not take that
 /// input                    optional: the one shape that it takes
-/// make()                   optional: LibTorch's layer of the same name, which the network registers, so that whoever looks for layers
-///                          of that kind among its children finds them
+/// make()                   of a layer with parameters, and of no other: LibTorch's of the same name, which the network registers, so
+///                          that whoever looks for layers of that kind among its children finds them
 /// State<Input>(made)       of what make() gave; without that, of an empty torch::nn::Module that is registered in its place
 ///   forward(x)             an ordinary differentiable computation
 ///   run(x)                 the same numbers, in a buffer that it keeps; may write into x where that is not const
 ///   gives_away             whether nobody but the next layer looks at that buffer, so that it may be written into
 ///   gradient_of_input(x, dy)   where the gradient of the input goes; may be dy itself
 ///   back(x, y, dy, dx)     from the input, the output and its gradient: writes the parameters' gradients, and that of the input into
-///                          *dx, unless that is null
+///                          *dx, unless that is null, as it is for the first layer with parameters; those before it are not called
 ///   own(x, y, batch)       optional, for OwnKernels: the same on float32 in the CPU's memory, into y
-///   own_back(x, y, dy, dx, batch)   and backwards; dx is null where nobody asks for it
+///   own_back(x, y, dy, dx, batch)   and backwards; dx is null as above
 ///   in_place               of these: whether y may be x, where that is given away, and dx is dy
 ///   looks                  optional: y is x, and nothing is computed
 /// Shapes                   x [batch, Input...], y [batch, output...], contiguous; gradients like what they belong to
@@ -105,7 +109,11 @@ class Transposed {
 /// The numbers of a parameter of float32 in the CPU's memory, one after the other.
 class Floats {
  public:
+    /// Errors  ConfigError for a parameter of another type or device.
     const float* of(const at::Tensor& parameter) {
+        if (parameter.scalar_type() != at::kFloat || !parameter.device().is_cpu()) {
+            refuse(parameter);
+        }
         if (parameter.is_contiguous()) {
             return static_cast<const float*>(parameter.const_data_ptr());
         }
@@ -114,6 +122,16 @@ class Floats {
     }
 
  private:
+    [[noreturn]] static void refuse(const at::Tensor& parameter) {
+        std::ostringstream text;
+        text << "lit::nn::Sequential: found a parameter of " << parameter.scalar_type() << " on "
+             << parameter.device()
+             << "; expected Float on cpu, as the network's first parameter and the batch are. Convert or "
+                "move the "
+                "network as a whole.";
+        throw ConfigError(text.str());
+    }
+
     at::Tensor copied_;
 };
 

@@ -88,10 +88,8 @@ struct MaxPool2d {
             return y;
         }
         void back(const at::Tensor& x, const at::Tensor& /*y*/, at::Tensor& dy, at::Tensor* dx) {
-            if (dx != nullptr) {
-                at::max_pool2d_with_indices_backward_out(*dx, dy, x, Window::kernel, Window::stride,
-                                                         Window::padding, dilation, false, where_);
-            }
+            at::max_pool2d_with_indices_backward_out(*dx, dy, x, Window::kernel, Window::stride,
+                                                     Window::padding, dilation, false, where_);
         }
 
      private:
@@ -125,10 +123,8 @@ struct AvgPool2d {
             return y;
         }
         static void back(const at::Tensor& x, const at::Tensor& /*y*/, at::Tensor& dy, at::Tensor* dx) {
-            if (dx != nullptr) {
-                at::avg_pool2d_backward_out(*dx, dy, x, Window::kernel, Window::stride, Window::padding,
-                                            false, true, {});
-            }
+            at::avg_pool2d_backward_out(*dx, dy, x, Window::kernel, Window::stride, Window::padding, false,
+                                        true, {});
         }
     };
 };

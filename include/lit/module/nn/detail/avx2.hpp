@@ -15,13 +15,7 @@ inline bool available() {
     return known;
 }
 
-/// As many lanes as the last vector of a row has.
-template <std::int64_t Lanes>
-[[gnu::target("avx2,fma")]] inline __m256i first_lanes() {
-    return _mm256_setr_epi32(Lanes > 0 ? -1 : 0, Lanes > 1 ? -1 : 0, Lanes > 2 ? -1 : 0, Lanes > 3 ? -1 : 0,
-                             Lanes > 4 ? -1 : 0, Lanes > 5 ? -1 : 0, Lanes > 6 ? -1 : 0, 0);
-}
-/// The same where only the run knows; 0 to 8.
+/// The first lanes, 0 to 8 of them.
 [[gnu::target("avx2,fma")]] inline __m256i lanes(std::int64_t count) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
                               _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -31,7 +25,7 @@ template <bool Whole, std::int64_t Rest>
     if constexpr (Whole) {
         return _mm256_loadu_ps(from);
     } else {
-        return _mm256_maskload_ps(from, first_lanes<Rest>());
+        return _mm256_maskload_ps(from, lanes(Rest));
     }
 }
 template <bool Whole, std::int64_t Rest>
@@ -39,7 +33,7 @@ template <bool Whole, std::int64_t Rest>
     if constexpr (Whole) {
         _mm256_storeu_ps(to, value);
     } else {
-        _mm256_maskstore_ps(to, first_lanes<Rest>(), value);
+        _mm256_maskstore_ps(to, lanes(Rest), value);
     }
 }
 

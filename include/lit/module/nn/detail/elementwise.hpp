@@ -12,7 +12,7 @@
 #endif
 
 /// Functions of single numbers and their gradients, on float32 of the CPU. Each is a type with two forms: plain() of one number, and
-/// with AVX2 and FMA vector() of eight. What is no number stays none.
+/// with AVX2 and FMA vector() of eight. Of what is no number a function gives none.
 namespace lit::nn::detail {
 
 struct ReluKernel {

@@ -103,7 +103,7 @@ struct Row {
         const __m256 difference = _mm256_sub_ps(get(row, v), mean);
         if constexpr (rest != 0) {
             if (v + 1 == vectors) {
-                return _mm256_and_ps(difference, _mm256_castsi256_ps(first_lanes<rest>()));
+                return _mm256_and_ps(difference, _mm256_castsi256_ps(lanes(rest)));
             }
         }
         return difference;
@@ -152,8 +152,8 @@ template <std::int64_t Width>
         const __m256 means = _mm256_set1_ps(moments[m].mean);
         const __m256 factor = _mm256_set1_ps(moments[m].inverse_std);
         __m256 sum = _mm256_setzero_ps(), along = _mm256_setzero_ps();
-        for (int v = 0; v < R::vectors; ++v) {  // beyond the end dy is 0
-            const __m256 normal = _mm256_mul_ps(_mm256_sub_ps(R::get(x, v), means), factor);
+        for (int v = 0; v < R::vectors; ++v) {
+            const __m256 normal = _mm256_mul_ps(R::centered(x, v, means), factor);
             const __m256 d = R::get(dy, v);
             R::put(by_weight, v, _mm256_fmadd_ps(d, normal, R::get(by_weight, v)));
             R::put(by_bias, v, _mm256_add_ps(d, R::get(by_bias, v)));
