@@ -37,6 +37,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int usual_rounds = 7;
 constexpr std::int64_t usual_images = 24'000;
 constexpr std::int64_t cnn_batch = 128;
+constexpr double cnn_dropout = fashion::HParams{}.dropout;
 
 lit::Example floats(lit::Example batch) { return {batch.data.to(torch::kFloat).div_(255), batch.target}; }
 
@@ -124,10 +125,33 @@ struct CnnWatch {
     }
 };
 
-Trained cnn(const lit::TensorDataset& images, std::int64_t used, const std::filesystem::path& weights) {
+/// The demo's network as types: of the same seed the same weights.
+template <class Kernels>
+struct StaticCnn : fashion::Classifier<StaticCnn<Kernels>> {
+    using Layers =
+        nn::Sequential<Kernels, nn::Shape<1, 28, 28>, nn::Conv2d<1, 16, 3, 1, 1>, nn::ReLU, nn::MaxPool2d<2>,
+                       nn::Conv2d<16, 32, 3, 1, 1>, nn::BatchNorm2d<32>, nn::ReLU, nn::MaxPool2d<2>,
+                       nn::Flatten, nn::Dropout<cnn_dropout>, nn::Linear<1568, 128>, nn::ReLU,
+                       nn::Dropout<cnn_dropout>, nn::Linear<128, 10>>;
+    Layers net = this->register_module("net", Layers());
+
+    using fashion::Classifier<StaticCnn>::Classifier;
+    torch::Tensor forward(const torch::Tensor& x) { return net->forward(x); }
+    auto training_step(const lit::Example& batch) {
+        auto step = net->template step<nn::CrossEntropy>(batch.data, batch.target);
+        this->template log<"train_loss">(step.loss);
+        return step;
+    }
+};
+
+template <class Network>
+Trained cnn(const lit::TensorDataset& images, std::int64_t used,
+            const std::filesystem::path* weights = nullptr) {
     lit::seed_everything(42);
-    fashion::Cnn net({.steps = used / cnn_batch});
-    lit::save_safetensors(weights, lit::module_state_dict(net));
+    Network net({.steps = used / cnn_batch});
+    if (weights != nullptr) {
+        lit::save_safetensors(*weights, lit::module_state_dict(net));
+    }
     Trained trained;
     lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
                          lit::TrainerOptions{.max_epochs = 1}, CnnWatch{&trained}};
@@ -166,8 +190,17 @@ int main(int argc, char** argv) {
             report("PyTorch, batches indexed by hand", python.measure("raw foreach"));
             report("PyTorch, batches indexed by hand, fused AdamW", python.measure("raw fused"));
         }
-        const Trained ours = cnn(images, used, weights);
+        const Trained ours = cnn<fashion::Cnn>(images, used, &weights);
         report("convolutional: lit", ours.seconds);
+        const Trained fixed = cnn<StaticCnn<nn::AtenKernels>>(images, used);
+        report("convolutional: lit, static network", fixed.seconds);
+        const Trained own = cnn<StaticCnn<nn::OwnKernels>>(images, used);
+        report("convolutional: lit, static network with own kernels", own.seconds);
+        const auto from_ours = [&](const Trained& other) {
+            return std::abs(other.loss.item<double>() - ours.loss.item<double>()) / ours.loss.item<double>();
+        };
+        report("convolutional: static network, the last loss's relative difference (goal: 0)", from_ours(fixed), "");
+        report("convolutional: with own kernels, the last loss's relative difference", from_ours(own), "");
         if (python.there()) {
             report("convolutional: PyTorch",
                    python.measure("cnn " + std::to_string(used) + " " + weights.string()));
@@ -199,7 +232,9 @@ int main(int argc, char** argv) {
         report("lit's best static network with own kernels, times the rate of Lightning's best",
                lightning / own, "");
         report("lit's best static network with own kernels, times the rate of PyTorch's best", raw / own, "");
-        report("convolutional: lit, times the rate of PyTorch",
-               median("convolutional: PyTorch") / median("convolutional: lit"), "");
+        for (const std::string name : {"lit", "lit, static network", "lit, static network with own kernels"}) {
+            report("convolutional: " + name + ", times the rate of PyTorch",
+                   median("convolutional: PyTorch") / median("convolutional: " + name), "");
+        }
     }
 }

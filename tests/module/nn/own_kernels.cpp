@@ -18,6 +18,7 @@
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
+#include "own_kernels.hpp"
 #include "support/doctest.hpp"
 
 #include <ATen/ops/cat.h>
@@ -47,21 +48,12 @@ namespace {
 
 namespace nn = lit::nn;
 namespace kernels = lit::nn::detail;
+using own_kernels::drawn;
+using own_kernels::off;
+using own_kernels::Pair;
+using own_kernels::tensor;
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
-
-std::vector<float> drawn(std::int64_t count) {
-    const at::Tensor values = at::randn({count});
-    const float* data = static_cast<const float*>(values.const_data_ptr());
-    return {data, data + count};
-}
-/// How far two results lie apart, as a part of the largest number.
-double off(const at::Tensor& found, const at::Tensor& expected) {
-    const double largest = expected.abs().max().item<double>();
-    return (found.to(at::kDouble) - expected.to(at::kDouble)).abs().max().item<double>() /
-           (largest > 0.0 ? largest : 1.0);
-}
-at::Tensor tensor(const std::vector<float>& values) { return at::tensor(values); }
 
 template <std::int64_t Columns>
 void product_is_right() {
@@ -213,48 +205,6 @@ void layer_norm_is_right() {
                                            by_weight.data(), by_bias.data());
     check();
 }
-
-/// A network with ATen's kernels and the same with its own, of the same weights.
-template <class... Layers>
-struct Pair {
-    nn::Sequential<Layers...> aten;
-    nn::Sequential<nn::OwnKernels, Layers...> own;
-    Pair() {
-        const at::NoGradGuard no_graph;
-        const auto from = aten->named_parameters();
-        for (const auto& to : own->named_parameters()) {
-            to.value().copy_(from[to.key()]);  // the names are the same
-        }
-    }
-    /// Of the loss, the output and every gradient, and that the batch stays what it was; `between` is called with each network
-    /// between the step and its gradients.
-    template <class Head>
-    void compare(
-        const at::Tensor& x, const at::Tensor& target, double scale = 1.0,
-        void (*between)(torch::nn::Module&) = [](torch::nn::Module& /*net*/) {}) {
-        const at::Tensor kept = x.clone();
-        const auto seed =
-            static_cast<std::uint64_t>(at::randint(1'000'000, {1}, at::kLong).item<std::int64_t>());
-        torch::manual_seed(seed);
-        const auto theirs = aten->template step<Head>(x, target);
-        const at::Tensor drawn_next = at::rand({3});
-        torch::manual_seed(seed);
-        const auto mine = own->template step<Head>(x, target);
-        CHECK(at::equal(at::rand({3}), drawn_next));
-        CHECK(off(mine.loss, theirs.loss) < 1e-6);
-        CHECK(off(own->output(), aten->output()) < 1e-6);
-        between(*aten);
-        between(*own);
-        theirs.backward(scale);
-        mine.backward(scale);
-        for (const auto& parameter : own->named_parameters()) {
-            CAPTURE(parameter.key());
-            REQUIRE(parameter.value().grad().defined());
-            CHECK(off(parameter.value().grad(), aten->named_parameters()[parameter.key()].grad()) < 1e-6);
-        }
-        CHECK(at::equal(x, kept));
-    }
-};
 
 struct Tiny : lit::Module<Tiny> {
     nn::Sequential<nn::OwnKernels, nn::Linear<4, 16>, nn::ReLU, nn::Linear<16, 3>> net = register_module(

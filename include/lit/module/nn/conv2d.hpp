@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/module/nn/detail/convolution.hpp>
+#include <lit/module/nn/detail/sliding.hpp>
 #include <lit/module/nn/layer.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -36,7 +38,8 @@ struct Convolved<Shape<In, Height, Width>, In, Out, Kernel, Stride, Padding> {
 ///
 /// Shapes  x [batch, In, height, width], y [batch, Out, (height + 2 Padding - Kernel) / Stride + 1, the same of width],
 ///         weight [Out, In, Kernel, Kernel], bias [Out].
-/// Cost    y and the gradients are allocated in each step: ATen has no convolution into a given buffer that would not copy.
+/// Cost    y and the gradients are allocated in each step, without OwnKernels: ATen has no convolution into a given buffer that would
+///         not copy.
 /// Source  `torch.nn.Conv2d`: its initialisation, its names, its arithmetic; without groups and dilation, padded with zeros.
 template <std::int64_t In, std::int64_t Out, std::int64_t Kernel, std::int64_t Stride = 1,
           std::int64_t Padding = 0, bool Bias = true>
@@ -65,6 +68,7 @@ struct Conv2d {
         }
 
         at::Tensor& run(const at::Tensor& x) {
+            y_.reset();  // before the next one is allocated, which then gets the same memory
             // The variant with `out` computes into a tensor of its own, and copies.
             y_ = at::convolution(x, parameters_.weight, bias_opt(), stride, padding, dilation, false,
                                  output_padding, 1);
@@ -83,6 +87,19 @@ struct Conv2d {
         /// Undefined until back() has computed it.
         at::Tensor& gradient_of_input(const at::Tensor& /*x*/, at::Tensor& /*dy*/) { return dx_; }
 
+        static constexpr bool in_place = false;
+        void own(const float* x, float* y, std::int64_t batch) {
+            own_.run(batch, x, floats_of_weight_.of(parameters_.weight),
+                     Bias ? floats_of_bias_.of(parameters_.bias) : nullptr, y);
+        }
+        void own_back(const float* x, const float* /*y*/, const float* dy, float* dx, std::int64_t batch) {
+            parameters_.write_weight([&](float* grad) { own_.gradient_of_weight(batch, x, dy, grad); });
+            parameters_.write_bias([&](float* grad) { own_.gradient_of_bias(batch, dy, grad); });
+            if (dx != nullptr) {
+                own_.gradient_of_input(batch, floats_of_weight_.of(parameters_.weight), dy, dx);
+            }
+        }
+
      private:
         static constexpr std::array<std::int64_t, 2> stride{Stride, Stride};
         static constexpr std::array<std::int64_t, 2> padding{Padding, Padding};
@@ -95,6 +112,8 @@ struct Conv2d {
 
         detail::WeightAndBias parameters_;
         at::Tensor y_, dx_;
+        detail::Floats floats_of_weight_, floats_of_bias_;
+        detail::Convolution<In, Input::sizes[1], Input::sizes[2], Out, Kernel, Stride, Padding> own_;
     };
 };
 

@@ -65,11 +65,6 @@ struct OwnKernels {};
 
 namespace detail {
 
-/// At how many places a window stands along a side; 0 where it is larger than that.
-constexpr std::int64_t windows(std::int64_t side, std::int64_t kernel, std::int64_t stride,
-                               std::int64_t padding) {
-    return side + 2 * padding >= kernel ? (side + 2 * padding - kernel) / stride + 1 : 0;
-}
 /// The shape of `Channels` pictures of these sides; void for none.
 template <std::int64_t Channels, std::int64_t Height, std::int64_t Width>
 using pictures_t = std::conditional_t<(Height > 0 && Width > 0), Shape<Channels, Height, Width>, void>;
@@ -190,6 +185,9 @@ class WeightAndBias {
         if (asked == std::array<bool, 3>{}) {
             return;
         }
+        if (asked[0]) {
+            dx->reset();  // before the next one is allocated, which then gets the same memory
+        }
         auto [by_input, by_weight, by_bias] = compute(asked);
         if (asked[0]) {
             *dx = std::move(by_input);
@@ -201,20 +199,24 @@ class WeightAndBias {
             of_bias_.write(bias, [&](at::Tensor& grad) { grad = by_bias; });
         }
     }
-    /// Copies gradients of float32 on the CPU to where they belong, those that are asked for.
-    void put(const float* by_weight, const float* by_bias) {
-        const auto copy = [](Gradient& to, at::Tensor& parameter, const float* from) {
-            if (parameter.requires_grad()) {
-                to.write(parameter, [&](at::Tensor& grad) {
-                    std::copy_n(from, grad.numel(), grad.mutable_data_ptr<float>());
-                });
-            }
-        };
-        copy(of_weight_, weight, by_weight);
-        copy(of_bias_, bias, by_bias);
+    /// Calls `compute(gradient)` with where a gradient of float32 on the CPU goes, if it is asked for.
+    template <class Compute>
+    void write_weight(Compute&& compute) {
+        write(of_weight_, weight, compute);
+    }
+    template <class Compute>
+    void write_bias(Compute&& compute) {
+        write(of_bias_, bias, compute);
     }
 
  private:
+    template <class Compute>
+    static void write(Gradient& to, at::Tensor& parameter, Compute& compute) {
+        if (parameter.defined() && parameter.requires_grad()) {
+            to.write(parameter, [&](at::Tensor& grad) { compute(grad.mutable_data_ptr<float>()); });
+        }
+    }
+
     Gradient of_weight_, of_bias_;
 };
 

@@ -67,6 +67,7 @@ struct LayerNorm {
         }
 
         at::Tensor& run(const at::Tensor& x) {
+            y_.reset();  // before the next one is allocated, which then gets the same memory
             // The variants with `out`, of this and of the gradients, compute into tensors of their own, and copy.
             std::tie(y_, mean_, inverse_std_) =
                 at::native_layer_norm(x, sizes, parameters_.weight, parameters_.bias, eps_);
@@ -93,7 +94,8 @@ struct LayerNorm {
             by_bias_.resize(width);
             detail::layer_norm_back<width>(batch * rows, x, floats_of_weight_.of(parameters_.weight),
                                            moments_.data(), dy, dx, by_weight_.data(), by_bias_.data());
-            parameters_.put(by_weight_.data(), by_bias_.data());
+            parameters_.write_weight([&](float* grad) { std::ranges::copy(by_weight_, grad); });
+            parameters_.write_bias([&](float* grad) { std::ranges::copy(by_bias_, grad); });
         }
 
      private:

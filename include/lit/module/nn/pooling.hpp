@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/module/nn/detail/correlation.hpp>
+#include <lit/module/nn/detail/pooling.hpp>
+#include <lit/module/nn/detail/sliding.hpp>
 #include <lit/module/nn/layer.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -13,8 +16,12 @@
 #include <c10/core/ScalarType.h>
 #include <torch/nn/module.h>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <vector>
 
 namespace lit::nn {
 
@@ -45,6 +52,8 @@ class Pooling {
 
     at::Tensor& gradient_of_input(const at::Tensor& x, at::Tensor& /*dy*/) { return dx_.like(x); }
 
+    static constexpr bool in_place = false;
+
  protected:
     static constexpr std::array<std::int64_t, 2> kernel{Kernel, Kernel};
     static constexpr std::array<std::int64_t, 2> stride{Stride, Stride};
@@ -55,8 +64,36 @@ class Pooling {
         return y_.sized({x.size(0), sizes[0], sizes[1], sizes[2]}, x);
     }
 
+    using Slide = Sliding<Input::sizes[1], Input::sizes[2], Kernel, Stride, Padding>;
+    static constexpr Places places{Slide::rows, Slide::columns, Slide::row};
+    static constexpr std::int64_t taps = Kernel * Kernel;
+    static constexpr const std::int64_t* offsets() { return Slide::offsets.data(); }
+    static constexpr std::int64_t places_each = Slide::rows * Slide::columns;
+
+    /// Calls `each(pieces, at)` with every picture of a batch, taken apart and padded, and where its places begin in the output.
+    template <class Each>
+    void each_picture(const float* x, std::int64_t batch, float padding, Each&& each) {
+        pieces_.assign(room, padding);
+        for (std::int64_t i = 0; i < batch * Input::sizes[0]; ++i) {
+            Slide::take_apart(x + i * Slide::picture, pieces_.data());
+            each(pieces_.data(), i * places_each);
+        }
+    }
+    /// Calls `each(pieces, at)` with zeros, which it adds the gradients of a picture to.
+    template <class Each>
+    void each_gradient(float* dx, std::int64_t batch, Each&& each) {
+        for (std::int64_t i = 0; i < batch * Input::sizes[0]; ++i) {
+            pieces_.assign(room, 0.0F);
+            each(pieces_.data(), i * places_each);
+            Slide::put_together(pieces_.data(), dx + i * Slide::picture);
+        }
+    }
+
  private:
+    static constexpr auto room = static_cast<std::size_t>(Slide::apart + 8);  ///< the kernels read beyond
+
     Buffer y_, dx_;
+    std::vector<float> pieces_;
 };
 
 }  // namespace detail
@@ -91,11 +128,27 @@ struct MaxPool2d {
             at::max_pool2d_with_indices_backward_out(*dx, dy, x, Window::kernel, Window::stride,
                                                      Window::padding, dilation, false, where_);
         }
+        void own(const float* x, float* y, std::int64_t batch) {
+            taps_.resize(static_cast<std::size_t>(batch * output<Input>::numel));
+            this->each_picture(x, batch, -std::numeric_limits<float>::infinity(),
+                               [&](const float* pieces, std::int64_t at) {
+                                   detail::largest<Window::taps>(Window::places, Window::offsets(), pieces, y + at,
+                                                                 taps_.data() + at);
+                               });
+        }
+        void own_back(const float* /*x*/, const float* /*y*/, const float* dy, float* dx,
+                      std::int64_t batch) {
+            this->each_gradient(dx, batch, [&](float* pieces, std::int64_t at) {
+                detail::largest_back<Window::taps>(Window::places, Window::offsets(), dy + at, taps_.data() + at,
+                                                   pieces);
+            });
+        }
 
      private:
         static constexpr std::array<std::int64_t, 2> dilation{1, 1};
 
         at::Tensor where_;  ///< of each window, the place of its largest number
+        std::vector<std::int32_t> taps_;  ///< of own(): which of a window meets that
     };
 };
 
@@ -125,6 +178,17 @@ struct AvgPool2d {
         static void back(const at::Tensor& x, const at::Tensor& /*y*/, at::Tensor& dy, at::Tensor* dx) {
             at::avg_pool2d_backward_out(*dx, dy, x, Window::kernel, Window::stride, Window::padding, false,
                                         true, {});
+        }
+        void own(const float* x, float* y, std::int64_t batch) {
+            this->each_picture(x, batch, 0.0F, [&](const float* pieces, std::int64_t at) {
+                detail::mean<Window::taps>(Window::places, Window::offsets(), pieces, y + at);
+            });
+        }
+        void own_back(const float* /*x*/, const float* /*y*/, const float* dy, float* dx,
+                      std::int64_t batch) {
+            this->each_gradient(dx, batch, [&](float* pieces, std::int64_t at) {
+                detail::mean_back<Window::taps>(Window::places, Window::offsets(), dy + at, pieces);
+            });
         }
     };
 };

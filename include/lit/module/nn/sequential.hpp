@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/core/error.hpp>
+#include <lit/module/nn/detail/freed_memory.hpp>
 #include <lit/module/nn/detail/own_pass.hpp>
 #include <lit/module/nn/layer.hpp>
 #include <lit/module/nn/losses.hpp>
@@ -79,7 +80,7 @@ class SequentialImpl : public torch::nn::Module {
  public:
     static constexpr std::size_t layer_count = sizeof...(Layers);
 
-    SequentialImpl() : layers_(make(std::make_index_sequence<layer_count>{})) {}
+    SequentialImpl() : layers_(make(std::make_index_sequence<layer_count>{})) { detail::keep_freed_memory(); }
 
     /// Shapes  [batch, input...] to [batch, output...]; recorded for autograd where gradients are.
     at::Tensor forward(at::Tensor x) {
@@ -91,6 +92,7 @@ class SequentialImpl : public torch::nn::Module {
     template <class Head>
     [[nodiscard]] StaticLoss<SequentialImpl, Head> step(const at::Tensor& x, const at::Tensor& target) {
         check(x);
+        between_.fill({});  // layers that cannot keep their memory free it before they allocate it again
         between_[0] = x.is_contiguous() ? x : x.contiguous();
         auto& head = std::get<typename Head::State>(heads_);
         if constexpr (own_kernels) {
@@ -161,7 +163,8 @@ class SequentialImpl : public torch::nn::Module {
     static_assert(
         !own_kernels || all_have_own(std::make_index_sequence<layer_count>{}),
         "lit: a layer of this lit::nn::Sequential has no kernels of its own. Leave "
-        "lit::nn::OwnKernels out, or use Linear, LayerNorm, ReLU, GELU, Tanh, Sigmoid, Dropout and Flatten.");
+        "lit::nn::OwnKernels out, or give the layer's State own() and own_back(), as lit/module/nn/layer.hpp "
+        "tells; all layers of lit have them.");
     template <std::size_t... I>
     static auto own_pass(std::index_sequence<I...>)
         -> detail::OwnPass<States, first_that_learns, std::tuple_element_t<I, shapes>::numel...>;
@@ -312,7 +315,7 @@ struct SequentialOf<OwnKernels, Layers...> : SequentialWith<OwnKernels, Layers..
 /// Shapes  x [batch, input...], in the parameters' type.
 /// Errors  ConfigError for a batch of another shape, type or device, and under autocast.
 /// Cost    the activations and the gradients are kept, for one size of batch at a time; the loss too, unless the last one is still in
-///         use. With `OwnKernels` a step allocates nothing, but for what LibTorch's generator does for a Dropout.
+///         use. glibc is made to keep up to 64 MiB of freed memory in the process, for the layers that ATen allocates for. With `OwnKernels` a step allocates nothing, but for what LibTorch's generator does for a Dropout.
 /// Ranks   one: DDP listens to autograd, and does not compile with it.
 template <class... Layers>
 class Sequential : public torch::nn::ModuleHolder<typename detail::SequentialOf<Layers...>::type> {

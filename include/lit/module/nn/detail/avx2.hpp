@@ -28,12 +28,33 @@ template <bool Whole, std::int64_t Rest>
         return _mm256_maskload_ps(from, lanes(Rest));
     }
 }
+/// Stores the first lanes, 1 to 8 of them; a store with a mask takes a dozen cycles on processors of AMD.
+[[gnu::target("avx2,fma")]] inline void store_first(float* to, __m256 value, std::int64_t count) {
+    if (count >= 8) {
+        _mm256_storeu_ps(to, value);
+        return;
+    }
+    __m128 part = _mm256_castps256_ps128(value);
+    if ((count & 4) != 0) {
+        _mm_storeu_ps(to, part);
+        to += 4;
+        part = _mm256_extractf128_ps(value, 1);
+    }
+    if ((count & 2) != 0) {
+        _mm_storel_pi(reinterpret_cast<__m64*>(to), part);
+        to += 2;
+        part = _mm_movehl_ps(part, part);
+    }
+    if ((count & 1) != 0) {
+        _mm_store_ss(to, part);
+    }
+}
 template <bool Whole, std::int64_t Rest>
 [[gnu::target("avx2,fma")]] inline void store(float* to, __m256 value) {
     if constexpr (Whole) {
         _mm256_storeu_ps(to, value);
     } else {
-        _mm256_maskstore_ps(to, lanes(Rest), value);
+        store_first(to, value, Rest);
     }
 }
 

@@ -167,7 +167,7 @@ template <class Kernel>
     }
     if (i < count) {
         const __m256i rest = lanes(count - i);
-        _mm256_maskstore_ps(y + i, rest, Kernel::vector(_mm256_maskload_ps(x + i, rest)));
+        store_first(y + i, Kernel::vector(_mm256_maskload_ps(x + i, rest)), count - i);
     }
 }
 template <class Kernel>
@@ -178,8 +178,9 @@ template <class Kernel>
     }
     if (i < count) {
         const __m256i rest = lanes(count - i);
-        _mm256_maskstore_ps(to + i, rest,
-                            Kernel::vector(_mm256_maskload_ps(a + i, rest), _mm256_maskload_ps(b + i, rest)));
+        store_first(to + i,
+                    Kernel::vector(_mm256_maskload_ps(a + i, rest), _mm256_maskload_ps(b + i, rest)),
+                    count - i);
     }
 }
 
