@@ -28,6 +28,17 @@ struct Progress {
     void increment_processed(std::int64_t n = 1) { total.processed += n, current.processed += n; }
     void increment_completed(std::int64_t n = 1) { total.completed += n, current.completed += n; }
     void reset_current() { current = {}; }
+    /// What was announced and not done is forgotten: it will be announced again.
+    void drop_unprocessed() {
+        total.ready -= current.ready - current.processed;
+        total.started -= current.started - current.processed;
+        current.ready = current.started = current.processed;
+    }
+    /// What was done is over, its end hooks or not.
+    void complete_processed() {
+        total.completed += current.processed - current.completed;
+        current.completed = current.processed;
+    }
 
     bool operator==(const Progress&) const = default;
 };

@@ -64,6 +64,8 @@ struct RunState {
     ResultCollection validate_results{false};
     ResultCollection test_results{false};
     ResultCollection* results = nullptr;  ///< of the loop that runs; none in predict and outside of runs
+    /// The epoch under way was begun in another run, whose checkpoint has no metrics.
+    bool metrics_left_out = false;
     RankReducer ranks;
     std::int64_t rank = 0;
     std::int64_t batch_size = 0;  ///< samples of the batch in work; 0 between batches, -1 when it cannot be told

@@ -170,7 +170,13 @@ class EvaluationLoop {
             if (total == 0) {
                 return {};
             }
-            return evaluate(at_most);
+            modes_ = {};
+            try {
+                return evaluate(at_most);
+            } catch (...) {
+                modes_.restore(run_.module());  // whoever catches it may go on training
+                throw;
+            }
         } else {
             return {};
         }

@@ -64,6 +64,14 @@ class FitLoop {
         RunState& state = run_.state();
         state.results = &state.train_results;
         state.running = RunningStage::training;
+        if (run_.take_reload()) {
+            loaded_early_ = false;  // what a module asked for early had another batch size
+        }
+        if (!resumed) {  // an exception may have ended the fit before inside an epoch
+            state.progress.epoch.drop_unprocessed();
+            state.progress.batch.drop_unprocessed();
+        }
+        state.metrics_left_out = resumed && state.resume_point.empty();
         run_.module().zero_grad(true);
         finish_epoch_in_work(resumed);
         sanity_check();
@@ -122,11 +130,11 @@ class FitLoop {
             if (epoch_.last_batch_reached()) {
                 step_schedulers(run_, Interval::epoch, run_.current_epoch() + 1, true);
             }
+            run_.state().metrics_left_out = false;
             run_.state().train_results.load_state(run_.state().resume_point.metrics);
             log_epoch();
         }
-        progress.epoch.total.completed += progress.epoch.current.processed - progress.epoch.current.completed;
-        progress.epoch.current.completed = progress.epoch.current.processed;
+        progress.epoch.complete_processed();
     }
 
     void train(bool resumed) {
@@ -230,11 +238,8 @@ class FitLoop {
         const bool in_batch_end = progress.batch.current.completed != progress.batch.current.processed;
         const bool next_began = progress.batch.current.ready != progress.batch.current.processed;
         // What was processed is done, also when the file was written in the batch's end hooks.
-        progress.batch.total.completed += progress.batch.current.processed - progress.batch.current.completed;
-        progress.batch.current.completed = progress.batch.current.processed;
-        progress.batch.total.ready -= progress.batch.current.ready - progress.batch.current.processed;
-        progress.batch.total.started -= progress.batch.current.started - progress.batch.current.processed;
-        progress.batch.current.ready = progress.batch.current.started = progress.batch.current.processed;
+        progress.batch.complete_processed();
+        progress.batch.drop_unprocessed();
         if (in_validation_) {
             progress.validation_batch.total.ready -= progress.validation_batch.current.ready;
             progress.validation_batch.total.started -= progress.validation_batch.current.started;
@@ -267,6 +272,7 @@ class FitLoop {
         if (epoch_.last_batch_reached()) {
             step_schedulers(run_, Interval::epoch, run_.current_epoch() + 1, true);
         }
+        state.metrics_left_out = false;
         log_epoch();
         state.progress.epoch.increment_completed();
         run_.last_signals().leave();
@@ -274,11 +280,16 @@ class FitLoop {
 
     /// The row of the epoch stands at the x of its last step.
     void log_epoch() {
-        RunState& state = run_.state();
-        --state.progress.batches_that_stepped;
+        struct OneLess {
+            std::int64_t& count;
+            explicit OneLess(std::int64_t& counter) : count(counter) { --count; }
+            OneLess(const OneLess&) = delete;
+            OneLess& operator=(const OneLess&) = delete;
+            ~OneLess() { ++count; }  // also when a logger throws: the file that is written then is to have it
+        };
+        const OneLess at_last_step(run_.state().progress.batches_that_stepped);
         run_.log_published();
-        state.reset_results();
-        ++state.progress.batches_that_stepped;
+        run_.state().reset_results();
     }
 
     /// `new_epoch`: not one that a checkpoint goes on in.
@@ -320,14 +331,16 @@ class FitLoop {
     }
     /// Of the loader as it is now.
     void count_batches() {
-        max_batches_ = run_.options().limit_train_batches.of(loader_size(loader_.get()), "limit_train_batches");
+        const std::optional<std::int64_t> size = loader_size(loader_.get());
+        max_batches_ = run_.options().limit_train_batches.of(size, "limit_train_batches");
         run_.set_num_training_batches(max_batches_);
-        epoch_.set_up(max_batches_, validates_);
+        epoch_.set_up(max_batches_, size.has_value(), validates_);
     }
     /// Before its turn, for a module that asks how long the fit will be.
     void load_early() {
         if (!loader_.has_value()) {
-            setup_data();
+            // The size of the batches is chosen when the epoch begins; that of a checkpoint's is known here.
+            setup_data(run_.ckpt_path().empty());
             loaded_early_ = loader_.has_value();
         }
     }

@@ -4,8 +4,10 @@
 #include <lit/callbacks/callback.hpp>
 #include <lit/checkpoint/schema.hpp>
 #include <lit/core/error.hpp>
+#include <lit/core/freed_memory.hpp>
 #include <lit/core/interrupt.hpp>
 #include <lit/core/reflection.hpp>
+#include <lit/core/results.hpp>
 #include <lit/loops/checkpoint_connector.hpp>
 #include <lit/loops/checkpoint_source.hpp>
 #include <lit/loops/data_hparams.hpp>
@@ -32,6 +34,7 @@ class Frame {
 
     template <class Body>
     void run(const RunOptions& run_options, Body&& body) {
+        keep_freed_memory();
         const SignalWatch watch;
         const Attachment attachment(run_);
         RunState& state = run_.state();
@@ -44,7 +47,7 @@ class Frame {
             }
             run_.connect_ranks();
             prepare_data();
-            const std::optional<Dict> checkpoint = CheckpointSource<Run, Fitting>(run_).load(run_options);
+            std::optional<Dict> checkpoint = CheckpointSource<Run, Fitting>(run_).load(run_options);
             start_loggers(checkpoint);
             call_datamodule<hooks::setup>(stage);
             call_callbacks<hooks::setup>(run_, stage);
@@ -54,7 +57,10 @@ class Frame {
             if (checkpoint) {
                 connector.restore_module_and_callbacks(*checkpoint);
             }
-            state.train_results.reset();
+            for (ResultCollection* results : {&state.train_results, &state.fit_validation_results,
+                                              &state.validate_results, &state.test_results}) {
+                results->reset();  // an exception may have ended the run before inside an epoch
+            }
             state.reset_results();
             state.reset_metrics();
             run_.strategy().setup(run_.module(), Fitting);
@@ -68,7 +74,9 @@ class Frame {
                     connector.restore_training(*checkpoint);
                 }
             }
-            body(Fitting && checkpoint.has_value());
+            const bool resumed = Fitting && checkpoint.has_value();
+            checkpoint.reset();  // weights and states of optimizers, all of them copied by now
+            body(resumed);
             run_.strategy().teardown(run_.module());
             if constexpr (Fitting) {
                 call_all<hooks::on_fit_end>(run_);

@@ -3,18 +3,19 @@
 
 #include <torch/nn/module.h>
 
+#include <utility>
 #include <vector>
 
 namespace lit::detail {
 
-/// Puts a module into evaluation mode and each part of it back into the mode it had.
+/// Puts each part of a module back into the mode that it had; what was not there then gets the mode of what it is part of.
 class ModuleModes {
  public:
     void capture(const torch::nn::Module& module);
     void restore(torch::nn::Module& module) const;
 
  private:
-    std::vector<bool> modes_;
+    std::vector<std::pair<const torch::nn::Module*, bool>> modes_;
 };
 
 }  // namespace lit::detail

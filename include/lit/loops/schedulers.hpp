@@ -46,6 +46,11 @@ void step_schedulers(Run& run, Interval interval, std::int64_t position, bool pl
                     const std::string problem = "lr_scheduler: the monitor \"" + slot.monitor +
                                                 "\" of ReduceLROnPlateau was not logged. Known: " +
                                                 run.callback_metrics().names() + ".";
+                    if (run.state().metrics_left_out) {
+                        run.warn(problem + " The checkpoint has no metrics (Lightning's have none): the step of the epoch that "
+                                           "it was written in is left out.");
+                        return;
+                    }
                     if (slot.strict) {
                         throw ConfigError(problem + " Log it in every epoch, raise .frequency, or set .strict = false.");
                     }

@@ -36,9 +36,10 @@ class TrainingEpochLoop {
     TrainingEpochLoop(Run& run, EvaluationLoop<Run, Validation>& validation)
         : run_(run), validation_(validation), optimization_(run) {}
 
-    /// Units   batches of an epoch, empty when unknown; limits are in epochs and optimizer steps.
+    /// Units   batches of an epoch at most, empty when unknown; limits are in epochs and optimizer steps. `sized`: whether the loader
+    ///         says how many it has. One that does not may end before a limit, and validates where it ends.
     /// Errors  ConfigError when validation was asked for less often than there are batches.
-    void set_up(std::optional<std::int64_t> batches, bool validates) {
+    void set_up(std::optional<std::int64_t> batches, bool sized, bool validates) {
         const TrainerOptions& options = run_.options();
         max_batches_ = batches;
         validates_ = validates;
@@ -55,7 +56,7 @@ class TrainingEpochLoop {
                                   std::to_string(*batches) + " batches of an epoch. Use at most that, or set "
                                   "check_val_every_n_epoch = std::nullopt to count over all epochs.");
             }
-        } else if (batches) {
+        } else if (batches && sized) {
             check_every_ = std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(*batches) *
                                                                                every.fraction()));
         } else if (!every.is_everything()) {
@@ -232,6 +233,7 @@ class TrainingEpochLoop {
                                          .loggers = LitEntry<Run>(run_).loggers()};
         const at::NoGradGuard no_grad;
         validation_.run();
+        run_.state().validation_began = {};  // nothing does it where there was no batch
         last_validation_ = Clock::now();
     }
     void zero_grad_before_validation() {

@@ -23,6 +23,9 @@ LIT_INLINE void StageClock::load_state_dict(const Dict& state) {
     const Value* elapsed = state.find("time_elapsed");
     const Value* training = elapsed != nullptr ? elapsed->dict().find("train") : nullptr;
     offset_ = training != nullptr ? training->to_double() : 0.0;
+    if (Span& span = of(RunningStage::training); span.start && !span.end) {
+        span.start = now();  // what it counted so far is in the offset, or was another run's
+    }
 }
 
 }  // namespace lit

@@ -6,7 +6,10 @@
 
 #include <torch/nn/module.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <utility>
 #include <vector>
 
 namespace lit::detail {
@@ -25,14 +28,20 @@ inline std::vector<torch::nn::Module*> parts_of(const torch::nn::Module& root) {
 LIT_INLINE void ModuleModes::capture(const torch::nn::Module& module) {
     modes_.clear();
     for (const auto& part : parts_of(module)) {
-        modes_.push_back(part->is_training());
+        modes_.emplace_back(part, part->is_training());
     }
 }
 
 LIT_INLINE void ModuleModes::restore(torch::nn::Module& module) const {
-    std::size_t index = 0;
+    auto next = modes_.begin();  // where nothing came or went, all are in their order
     for (const auto& part : parts_of(module)) {
-        part->train(modes_.at(index++));  // goes down to the children, each of which is set again later
+        const auto known = next != modes_.end() && next->first == part
+                               ? next
+                               : std::ranges::find(modes_, part, &std::pair<const torch::nn::Module*, bool>::first);
+        if (known != modes_.end()) {
+            part->train(known->second);  // goes down to the children, each of which is set again later
+            next = std::next(known);
+        }
     }
 }
 

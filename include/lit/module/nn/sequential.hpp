@@ -2,7 +2,7 @@
 #pragma once
 
 #include <lit/core/error.hpp>
-#include <lit/module/nn/detail/freed_memory.hpp>
+#include <lit/core/freed_memory.hpp>
 #include <lit/module/nn/detail/own_pass.hpp>
 #include <lit/module/nn/layer.hpp>
 #include <lit/module/nn/losses.hpp>
@@ -80,7 +80,9 @@ class SequentialImpl : public torch::nn::Module {
  public:
     static constexpr std::size_t layer_count = sizeof...(Layers);
 
-    SequentialImpl() : layers_(make(std::make_index_sequence<layer_count>{})) { detail::keep_freed_memory(); }
+    SequentialImpl() : layers_(make(std::make_index_sequence<layer_count>{})) {
+        lit::detail::keep_freed_memory();
+    }
 
     /// Shapes  [batch, input...] to [batch, output...]; recorded for autograd where gradients are.
     at::Tensor forward(at::Tensor x) {

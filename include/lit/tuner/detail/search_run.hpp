@@ -207,6 +207,7 @@ class Snapshot {
         : random_(run.device()),
           run_(run),
           progress_(run.progress()),
+          resume_point_(run.state().resume_point),
           checkpoint_(std::move(independent_copy(CheckpointConnector<Run>(run).dump(false)).dict())) {}
 
     void restore() {
@@ -215,6 +216,7 @@ class Snapshot {
         if (run_.stage() == Stage::fit) {
             connector.restore_training(checkpoint_);
             run_.state().progress = progress_;
+            run_.state().resume_point = resume_point_;  // that of the fit's own checkpoint, or none
         }
         run_.module().zero_grad(true);
     }
@@ -223,6 +225,7 @@ class Snapshot {
     RngIsolation random_;
     Run& run_;
     FitProgress progress_;
+    ResumePoint resume_point_;
     Dict checkpoint_;
 };
 

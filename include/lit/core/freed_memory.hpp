@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <cstdlib>
 
-namespace lit::nn::detail {
+namespace lit::detail {
 
 /// Lets glibc keep up to 64 MiB of freed memory, by its own rule: it gives memory back to the system above twice the largest block that
-/// was mapped and freed so far. Without that it returns the pages of a convolution's results in each step and asks for them again, which
-/// may take longer than the convolution. Whoever has set M_MMAP_THRESHOLD or M_TRIM_THRESHOLD keeps what they set.
+/// was mapped and freed so far. Without that the pages of large activations are returned in each step and asked for again,
+/// which may take longer than the convolution that fills them. Whoever has set M_MMAP_THRESHOLD or M_TRIM_THRESHOLD keeps what they set.
 inline void keep_freed_memory() {
 #if defined(__GLIBC__)
     [[maybe_unused]] static const bool done = [] {
@@ -20,4 +20,4 @@ inline void keep_freed_memory() {
 #endif
 }
 
-}  // namespace lit::nn::detail
+}  // namespace lit::detail
