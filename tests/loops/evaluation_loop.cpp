@@ -14,6 +14,7 @@
 
 #include <memory>
 #include <tuple>
+#include <utility>
 
 namespace {
 
@@ -33,6 +34,24 @@ struct Evaluated : probe::LineBase<Evaluated> {
     void test_step(const at::Tensor& batch) { log<"t">(batch.mean()); }
     at::Tensor predict_step(const at::Tensor& batch, std::int64_t, std::int64_t loader) {
         return batch + 10 * loader;
+    }
+    auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 1.0}}; }
+};
+
+/// In its first validation one of its parts goes, and another comes.
+struct Grows : probe::LineBase<Grows> {
+    torch::nn::Dropout first = register_module("first", torch::nn::Dropout());
+    torch::nn::Dropout frozen = register_module("frozen", torch::nn::Dropout());
+    torch::nn::Dropout last = register_module("last", torch::nn::Dropout());
+    bool grown = false;
+
+    Grows() { frozen->eval(); }
+    at::Tensor training_step(const at::Tensor& batch) { return loss(batch); }
+    void validation_step(const at::Tensor& /*batch*/) {
+        if (!std::exchange(grown, true)) {
+            unregister_module("first");
+            register_module("new", torch::nn::Dropout());
+        }
     }
     auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 1.0}}; }
 };
@@ -166,5 +185,17 @@ TEST_SUITE("loops/evaluation_loop") {
         trainer.fit(module, data);
         CHECK(module.value() == 1.0F - 1.0F - 2.0F);
         CHECK(trainer.predict(module, data)[0][1].item<float>() == 4.0F);
+    }
+
+    TEST_CASE("what is registered during an evaluation, or taken out, does not move the modes of the others") {
+        Grows module;
+        auto train = probe::batches(1);
+        auto val = probe::batches(1);
+        auto trainer = probe::trainer({.max_epochs = 1});
+        trainer.fit(module, train, val);
+        CHECK(module.is_training());
+        CHECK_FALSE(module.frozen->is_training());
+        CHECK(module.last->is_training());
+        CHECK(module.named_children()["new"]->is_training());
     }
 }

@@ -154,6 +154,15 @@ TEST_SUITE("loops/training_epoch_loop") {
                              doctest::Contains("less than one"), lit::ConfigError);
     }
 
+    TEST_CASE("a loader that does not know its size validates where it ends, also before a limit") {
+        CHECK(validations({.max_epochs = 2, .limit_train_batches = 5}, Stream{probe::batches(3)}) == Steps{3, 6});
+        CHECK(validations({.max_epochs = 2, .limit_train_batches = 2}, Stream{probe::batches(3)}) == Steps{2, 4});
+        CHECK_THROWS_WITH_AS(
+            static_cast<void>(validations({.max_epochs = 2, .limit_train_batches = 4, .val_check_interval = 0.5},
+                                          Stream{probe::batches(3)})),
+            doctest::Contains("is a fraction of a loader that does not know its size"), lit::ConfigError);
+    }
+
     TEST_CASE("skip_epoch ends the epoch without the step, the end hooks of the batch and the validation") {
         // Lightning: -1 at batch 2 of 5, two epochs: global step 4, no validation.
         Skipper module;

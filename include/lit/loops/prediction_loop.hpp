@@ -39,7 +39,13 @@ class PredictionLoop {
     template <class Predictions>
     void run(Predictions& predictions) {
         setup_data();
-        predict(predictions);
+        modes_ = {};
+        try {
+            predict(predictions);
+        } catch (...) {
+            modes_.restore(run_.module());  // whoever catches it may go on training
+            throw;
+        }
     }
 
  private:
