@@ -199,7 +199,8 @@ int main(int argc, char** argv) {
         const auto from_ours = [&](const Trained& other) {
             return std::abs(other.loss.item<double>() - ours.loss.item<double>()) / ours.loss.item<double>();
         };
-        report("convolutional: static network, the last loss's relative difference (goal: 0)", from_ours(fixed), "");
+        report("convolutional: static network, the last loss's relative difference (goal: 0)",
+               from_ours(fixed), "");
         report("convolutional: with own kernels, the last loss's relative difference", from_ours(own), "");
         if (python.there()) {
             report("convolutional: PyTorch",
@@ -232,7 +233,8 @@ int main(int argc, char** argv) {
         report("lit's best static network with own kernels, times the rate of Lightning's best",
                lightning / own, "");
         report("lit's best static network with own kernels, times the rate of PyTorch's best", raw / own, "");
-        for (const std::string name : {"lit", "lit, static network", "lit, static network with own kernels"}) {
+        for (const std::string name :
+             {"lit", "lit, static network", "lit, static network with own kernels"}) {
             report("convolutional: " + name + ", times the rate of PyTorch",
                    median("convolutional: PyTorch") / median("convolutional: " + name), "");
         }

@@ -87,9 +87,9 @@ void whole(const std::string& name, const at::Tensor& x, std::int64_t steps, con
 /// Of layers between two linear ones.
 template <class... Own, class... Theirs>
 void measure(const std::string& name, const Theirs&... theirs) {
-    whole<nn::Linear<in, hidden>, Own..., nn::Linear<hidden, out>>(
-        name, at::rand({batch, in}), 1000, torch::nn::Linear(in, hidden), theirs...,
-        torch::nn::Linear(hidden, out));
+    whole<nn::Linear<in, hidden>, Own..., nn::Linear<hidden, out>>(name, at::rand({batch, in}), 1000,
+                                                                   torch::nn::Linear(in, hidden), theirs...,
+                                                                   torch::nn::Linear(hidden, out));
 }
 /// Of layers after a convolution, with a linear one of `Features` numbers behind them.
 template <std::int64_t Features, class... Own, class... Theirs>
@@ -124,4 +124,10 @@ int main() {
                      nn::Conv2d<channels, 2 * channels, 3, 1, 1>, nn::ReLU, nn::MaxPool2d<2>>(
         "two convolutions", torch::nn::BatchNorm2d(channels), torch::nn::ReLU(), torch::nn::MaxPool2d(2),
         conv(channels, 2 * channels), torch::nn::ReLU(), torch::nn::MaxPool2d(2));
+    whole<nn::Shape<1, side, side>, nn::Conv2d<1, 16, 3, 1, 1>, nn::ReLU, nn::MaxPool2d<2>,
+          nn::Conv2d<16, 32, 3, 1, 1>, nn::ReLU, nn::MaxPool2d<2>, nn::Flatten, nn::Linear<1568, 128>,
+          nn::ReLU, nn::Linear<128, out>>(
+        "the demo's layers, batch 128", at::rand({128, 1, side, side}), 5, conv(1, 16), torch::nn::ReLU(),
+        torch::nn::MaxPool2d(2), conv(16, 32), torch::nn::ReLU(), torch::nn::MaxPool2d(2),
+        torch::nn::Flatten(), torch::nn::Linear(1568, 128), torch::nn::ReLU(), torch::nn::Linear(128, out));
 }

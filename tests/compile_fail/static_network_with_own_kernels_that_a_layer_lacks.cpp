@@ -52,7 +52,8 @@ struct Digits : lit::Module<Digits> {
 };
 
 int main() {
-    std::vector<lit::Example> batches(20, lit::Example{at::rand({64, 784}), at::randint(10, {64}, at::kLong)});
+    std::vector<lit::Example> batches(20,
+                                      lit::Example{at::rand({64, 784}), at::randint(10, {64}, at::kLong)});
     Digits model;
     lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 2}};
     trainer.fit(model, batches);

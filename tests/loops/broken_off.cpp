@@ -57,7 +57,9 @@ struct KeepsProgress {
 };
 struct ReadsVal {
     std::vector<double>* read;
-    void on_validation_end(auto& trainer, auto& /*module*/) { read->push_back(trainer.template metric<"val">()); }
+    void on_validation_end(auto& trainer, auto& /*module*/) {
+        read->push_back(trainer.template metric<"val">());
+    }
 };
 /// Cannot write the row of the epoch.
 struct FullDisk : probe::Rows {
@@ -119,14 +121,20 @@ TEST_SUITE("loops/broken_off") {
         CHECK(read == std::vector<double>{1.0});
     }
 
-    TEST_CASE("a logger that throws at the row of an epoch takes no step away from the file that is saved then") {
+    TEST_CASE(
+        "a logger that throws at the row of an epoch takes no step away from the file that is saved then") {
         const semantics::Folder folder;
         EpochValue module;
         auto data = probe::batches(3);
-        auto trainer = probe::trainer({.max_epochs = 1}, FullDisk{},
-                                      lit::OnExceptionCheckpoint{{.dirpath = folder.path(), .filename = "last"}});
+        auto trainer =
+            probe::trainer({.max_epochs = 1}, FullDisk{},
+                           lit::OnExceptionCheckpoint{{.dirpath = folder.path(), .filename = "last"}});
         CHECK_THROWS_WITH(static_cast<void>(trainer.fit(module, data)), "no space left on device");
         CHECK(lit::load_checkpoint(folder.path() / "last.ckpt")
-                  .at("loops").at("fit_loop").at("epoch_loop.state_dict").at("_batches_that_stepped").to_int() == 3);
+                  .at("loops")
+                  .at("fit_loop")
+                  .at("epoch_loop.state_dict")
+                  .at("_batches_that_stepped")
+                  .to_int() == 3);
     }
 }

@@ -187,7 +187,8 @@ TEST_SUITE("loops/evaluation_loop") {
         CHECK(trainer.predict(module, data)[0][1].item<float>() == 4.0F);
     }
 
-    TEST_CASE("what is registered during an evaluation, or taken out, does not move the modes of the others") {
+    TEST_CASE(
+        "what is registered during an evaluation, or taken out, does not move the modes of the others") {
         Grows module;
         auto train = probe::batches(1);
         auto val = probe::batches(1);

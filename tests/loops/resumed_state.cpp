@@ -29,8 +29,12 @@ struct SavesAt {
     using Role = lit::role::checkpoint;
     std::filesystem::path path;
     std::int64_t step = -1, epoch_end = -1, val_end = -1;
-    void on_train_batch_end(auto& trainer, auto& /*module*/) const { at(trainer, trainer.global_step(), step); }
-    void on_train_epoch_end(auto& trainer, auto& /*module*/) const { at(trainer, trainer.current_epoch(), epoch_end); }
+    void on_train_batch_end(auto& trainer, auto& /*module*/) const {
+        at(trainer, trainer.global_step(), step);
+    }
+    void on_train_epoch_end(auto& trainer, auto& /*module*/) const {
+        at(trainer, trainer.current_epoch(), epoch_end);
+    }
     void on_validation_end(auto& trainer, auto& /*module*/) const {
         if (!trainer.sanity_checking()) {
             at(trainer, trainer.current_epoch(), val_end);
@@ -45,7 +49,9 @@ struct SavesAt {
 
 struct KeepsSteps {
     std::int64_t* kept;
-    void on_train_end(auto& trainer, auto& /*module*/) { *kept = trainer.progress().scheduler.total.completed; }
+    void on_train_end(auto& trainer, auto& /*module*/) {
+        *kept = trainer.progress().scheduler.total.completed;
+    }
 };
 
 /// Its training batches are known, its validation loaders are none.
@@ -82,7 +88,8 @@ struct Sized : lit::Module<Sized> {
     }
 };
 auto sixteen() {
-    return lit::DataLoader{lit::TensorDataset{at::arange(16, at::kFloat), at::zeros({16})}, {.batch_size = 2}};
+    return lit::DataLoader{lit::TensorDataset{at::arange(16, at::kFloat), at::zeros({16})},
+                           {.batch_size = 2}};
 }
 
 struct Monitored : probe::LineBase<Monitored> {
@@ -109,7 +116,9 @@ struct Holds : probe::LineBase<Holds> {
         owners.push_back(kept.defined() ? kept.use_count() : 0);
         return loss(batch);
     }
-    void on_load_checkpoint(const lit::Dict& checkpoint) { kept = checkpoint.at("state_dict").at("weight").tensor(); }
+    void on_load_checkpoint(const lit::Dict& checkpoint) {
+        kept = checkpoint.at("state_dict").at("weight").tensor();
+    }
     auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 0.01}}; }
 };
 
@@ -131,7 +140,9 @@ TEST_SUITE("loops/resumed_state") {
         CHECK(resumed.drawn == std::vector<double>(whole.drawn.begin() + 7, whole.drawn.end()));
     }
 
-    TEST_CASE("an epoch keeps its batch size where it goes on, also for a module that asks how long the fit will be") {
+    TEST_CASE(
+        "an epoch keeps its batch size where it goes on, also for a module that asks how long the fit will "
+        "be") {
         const semantics::Folder folder;
         const std::filesystem::path file = folder.path() / "x.ckpt";
         const auto sizing = [] { return lit::DynamicBatchSize{{.at_epoch = {{0, 2}, {1, 4}}}}; };
@@ -151,7 +162,9 @@ TEST_SUITE("loops/resumed_state") {
         }
     }
 
-    TEST_CASE("a file without metrics, as Lightning's, goes on without the plateau's step of the epoch it was written in") {
+    TEST_CASE(
+        "a file without metrics, as Lightning's, goes on without the plateau's step of the epoch it was "
+        "written in") {
         const semantics::Folder folder;
         const std::filesystem::path file = folder.path() / "x.ckpt", bare = folder.path() / "bare.ckpt";
         auto train = probe::batches(4);
@@ -161,7 +174,8 @@ TEST_SUITE("loops/resumed_state") {
             Monitored whole;
             std::int64_t steps = 0, steps_resumed = 0;
             auto trainer = probe::trainer(
-                {.max_epochs = 2}, in_validation ? SavesAt{.path = file, .val_end = 0} : SavesAt{.path = file, .epoch_end = 0},
+                {.max_epochs = 2},
+                in_validation ? SavesAt{.path = file, .val_end = 0} : SavesAt{.path = file, .epoch_end = 0},
                 KeepsSteps{&steps});
             trainer.fit(whole, train, val);
             lit::Value content = lit::load_checkpoint(file);

@@ -70,7 +70,8 @@ TEST_SUITE("tuner/search_in_fit") {
         Draws whole;
         auto data = tuner_test::loader(32);
         auto trainer = tuner_test::trainer(
-            {.max_epochs = 2}, lit::LearningRateFinder<>{{.num_training_steps = 5, .update_attr = false}}, SavesFirstEpoch{file});
+            {.max_epochs = 2}, lit::LearningRateFinder<>{{.num_training_steps = 5, .update_attr = false}},
+            SavesFirstEpoch{file});
         trainer.fit(whole, data);
         Draws resumed;
         auto again = tuner_test::trainer({.max_epochs = 2});

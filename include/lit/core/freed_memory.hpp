@@ -13,7 +13,8 @@ inline void keep_freed_memory() {
 #if defined(__GLIBC__)
     [[maybe_unused]] static const bool done = [] {
         constexpr std::size_t largest_that_counts = (std::size_t{32} << 20U) - (std::size_t{16} << 10U);
-        void* const volatile block = std::malloc(largest_that_counts);  // nobody writes into it: it costs no memory
+        // Nobody writes into it, so that it costs no memory; volatile, lest the compiler leave both calls out.
+        void* const volatile block = std::malloc(largest_that_counts);
         std::free(block);
         return true;
     }();

@@ -150,8 +150,8 @@ void pooling_is_the_same() {
     kernels::plain::largest<9>(places, Window::offsets.data(), from.data(), y_plain.data(),
                                which_plain.data());
     CHECK(which == which_plain);
-    CHECK(std::ranges::equal(
-        y, y_plain, [](float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }));
+    CHECK(std::ranges::equal(y, y_plain,
+                             [](float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }));
     CHECK(std::ranges::any_of(y, [](float value) { return std::isnan(value); }));
     kernels::largest_back<9>(places, Window::offsets.data(), dy.data(), which.data(), to.data());
     kernels::plain::largest_back<9>(places, Window::offsets.data(), dy.data(), which.data(), to_plain.data());
@@ -297,20 +297,20 @@ TEST_SUITE("module/nn/own_pictures") {
             nets(true);
         for (const std::int64_t batch : {8, 3, 17}) {
             CAPTURE(batch);
-            nets.compare<nn::CrossEntropy>(at::randn({batch, 1, 12, 13}),
-                                           at::randint(3, {batch}, at::kLong), 0.5);
+            nets.compare<nn::CrossEntropy>(at::randn({batch, 1, 12, 13}), at::randint(3, {batch}, at::kLong),
+                                           0.5);
         }
     }
 
     TEST_CASE("a batch of nothing has gradients of 0, and moves no statistics") {
         torch::manual_seed(9);
-        using Layers = Pair<nn::Shape<2, 5, 6>, nn::Conv2d<2, 4, 3>, nn::BatchNorm2d<4>, nn::ReLU,
-                            nn::MaxPool2d<2>, nn::AvgPool2d<1>, nn::Flatten, nn::Linear<8, 5>,
-                            nn::BatchNorm1d<5>, nn::Linear<5, 3>>;
+        using Layers =
+            Pair<nn::Shape<2, 5, 6>, nn::Conv2d<2, 4, 3>, nn::BatchNorm2d<4>, nn::ReLU, nn::MaxPool2d<2>,
+                 nn::AvgPool2d<1>, nn::Flatten, nn::Linear<8, 5>, nn::BatchNorm1d<5>, nn::Linear<5, 3>>;
         Layers nets(true);
         const auto each = [](auto& net) {
-            const auto step = net->template step<nn::CrossEntropy>(at::empty({0, 2, 5, 6}),
-                                                                   at::empty({0}, at::kLong));
+            const auto step =
+                net->template step<nn::CrossEntropy>(at::empty({0, 2, 5, 6}), at::empty({0}, at::kLong));
             CHECK(std::isnan(step.loss.template item<float>()));
             step.backward();
             for (const auto& parameter : net->named_parameters()) {

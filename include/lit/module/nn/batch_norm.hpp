@@ -182,7 +182,7 @@ class BatchNormState {
     bool trained_ = false;  ///< the mode of the last step: back() is asked after it may have changed
     at::Tensor dx_;
     Buffer y_, mean_, inverse_std_;
-    Floats weight_, bias_, running_mean_, running_var_;                             ///< of own()
+    Floats weight_, bias_, running_mean_, running_var_;  ///< of own()
     std::array<float, channels> own_mean_{}, own_variance_{}, own_inverse_std_{};
     std::vector<float> x_turned_, turned_;  ///< by channels, where a sample has one number of each
 };

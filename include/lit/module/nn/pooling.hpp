@@ -132,22 +132,22 @@ struct MaxPool2d {
             taps_.resize(static_cast<std::size_t>(batch * output<Input>::numel));
             this->each_picture(x, batch, -std::numeric_limits<float>::infinity(),
                                [&](const float* pieces, std::int64_t at) {
-                                   detail::largest<Window::taps>(Window::places, Window::offsets(), pieces, y + at,
-                                                                 taps_.data() + at);
+                                   detail::largest<Window::taps>(Window::places, Window::offsets(), pieces,
+                                                                 y + at, taps_.data() + at);
                                });
         }
         void own_back(const float* /*x*/, const float* /*y*/, const float* dy, float* dx,
                       std::int64_t batch) {
             this->each_gradient(dx, batch, [&](float* pieces, std::int64_t at) {
-                detail::largest_back<Window::taps>(Window::places, Window::offsets(), dy + at, taps_.data() + at,
-                                                   pieces);
+                detail::largest_back<Window::taps>(Window::places, Window::offsets(), dy + at,
+                                                   taps_.data() + at, pieces);
             });
         }
 
      private:
         static constexpr std::array<std::int64_t, 2> dilation{1, 1};
 
-        at::Tensor where_;  ///< of each window, the place of its largest number
+        at::Tensor where_;                ///< of each window, the place of its largest number
         std::vector<std::int32_t> taps_;  ///< of own(): which of a window meets that
     };
 };

@@ -109,8 +109,8 @@ struct Sums {
         }
         return total(_mm256_add_ps(all[0], all[1]));
     }
-    [[gnu::target("avx2,fma")]] static GradientSums gradient_sums(std::int64_t count, const float* x, float mean,
-                                                                  const float* dy) {
+    [[gnu::target("avx2,fma")]] static GradientSums gradient_sums(std::int64_t count, const float* x,
+                                                                  float mean, const float* dy) {
         const __m256 center = _mm256_set1_ps(mean);
         __m256 all[2]{}, along[2]{};
         std::int64_t i = 0;
@@ -133,8 +133,8 @@ struct Sums {
         }
         return {total(_mm256_add_ps(all[0], all[1])), total(_mm256_add_ps(along[0], along[1]))};
     }
-    [[gnu::target("avx2,fma")]] static void scale(std::int64_t count, const float* x, float factor, float shift,
-                                                  float* y) {
+    [[gnu::target("avx2,fma")]] static void scale(std::int64_t count, const float* x, float factor,
+                                                  float shift, float* y) {
         const __m256 by = _mm256_set1_ps(factor), and_then = _mm256_set1_ps(shift);
         std::int64_t i = 0;
         for (; i + 8 <= count; i += 8) {
@@ -145,8 +145,9 @@ struct Sums {
             store_first(y + i, _mm256_fmadd_ps(rest, by, and_then), count - i);
         }
     }
-    [[gnu::target("avx2,fma")]] static void scale_back(std::int64_t count, const float* x, float mean, float slope,
-                                                       const float* dy, float mean_dy, float factor, float* dx) {
+    [[gnu::target("avx2,fma")]] static void scale_back(std::int64_t count, const float* x, float mean,
+                                                       float slope, const float* dy, float mean_dy,
+                                                       float factor, float* dx) {
         const __m256 center = _mm256_set1_ps(mean), less = _mm256_set1_ps(slope);
         const __m256 even = _mm256_set1_ps(mean_dy), by = _mm256_set1_ps(factor);
         for (std::int64_t i = 0; i < count; i += 8) {
@@ -189,8 +190,8 @@ void channel_moments(Channels at, const float* x, float* mean, float* variance) 
 }
 /// y = (x - mean) inverse_std weight + bias.
 template <class Sums>
-void channel_norm(Channels at, const float* x, const float* mean, const float* inverse_std, const float* weight,
-                  const float* bias, float* y) {
+void channel_norm(Channels at, const float* x, const float* mean, const float* inverse_std,
+                  const float* weight, const float* bias, float* y) {
     for (std::int64_t c = 0; c < at.count; ++c, x += at.next, y += at.next) {
         const float factor = inverse_std[c] * weight[c];
         for (std::int64_t i = 0; i < at.pieces; ++i) {

@@ -28,7 +28,8 @@ class Convolution {
         std::array<std::int64_t, static_cast<std::size_t>(depth)> all{};
         for (std::int64_t c = 0; c < In; ++c) {
             for (std::size_t tap = 0; tap < Window::taps; ++tap) {
-                all[static_cast<std::size_t>(c) * Window::taps + tap] = c * Window::apart + Window::offsets[tap];
+                all[static_cast<std::size_t>(c) * Window::taps + tap] =
+                    c * Window::apart + Window::offsets[tap];
             }
         }
         return all;
@@ -78,7 +79,8 @@ class Convolution {
             for (const Part& part : parts_) {
                 float* to = Stride == 1 ? dx : part_.data();
                 correlate<In>({part.y.count, part.x.count, around_columns}, Out * part.y.taps * part.x.taps,
-                              turned_.data() + part.weights, part.offsets.data(), nullptr, around_.data(), to);
+                              turned_.data() + part.weights, part.offsets.data(), nullptr, around_.data(),
+                              to);
                 if constexpr (Stride != 1) {
                     spread(part, dx);
                 }
@@ -173,8 +175,7 @@ class Convolution {
         const float* from = part_.data();
         for (std::int64_t c = 0; c < In; ++c) {
             for (std::int64_t i = 0; i < part.y.count; ++i) {
-                float* row =
-                    dx + (c * Height + (part.y.first + i) * Stride + part.y.of - Padding) * Width;
+                float* row = dx + (c * Height + (part.y.first + i) * Stride + part.y.of - Padding) * Width;
                 for (std::int64_t j = 0; j < part.x.count; ++j) {
                     row[(part.x.first + j) * Stride + part.x.of - Padding] = *from++;
                 }

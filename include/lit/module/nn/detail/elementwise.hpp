@@ -178,8 +178,7 @@ template <class Kernel>
     }
     if (i < count) {
         const __m256i rest = lanes(count - i);
-        store_first(to + i,
-                    Kernel::vector(_mm256_maskload_ps(a + i, rest), _mm256_maskload_ps(b + i, rest)),
+        store_first(to + i, Kernel::vector(_mm256_maskload_ps(a + i, rest), _mm256_maskload_ps(b + i, rest)),
                     count - i);
     }
 }

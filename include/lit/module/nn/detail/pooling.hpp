@@ -90,11 +90,11 @@ template <std::int64_t Taps>
             for (std::int64_t t = 1; t < Taps; ++t) {
                 const __m256 met = _mm256_loadu_ps(at + offsets[t]);
                 // Not less than or equal: it is larger, or one of them is a NaN; the best one stays if it is that one alone.
-                const __m256 larger = _mm256_or_ps(_mm256_cmp_ps(met, best, _CMP_GT_OQ),
-                                                   _mm256_cmp_ps(met, met, _CMP_UNORD_Q));
+                const __m256 larger =
+                    _mm256_or_ps(_mm256_cmp_ps(met, best, _CMP_GT_OQ), _mm256_cmp_ps(met, met, _CMP_UNORD_Q));
                 best = _mm256_blendv_ps(best, met, larger);
-                tap = _mm256_blendv_ps(
-                    tap, _mm256_castsi256_ps(_mm256_set1_epi32(static_cast<int>(t))), larger);
+                tap = _mm256_blendv_ps(tap, _mm256_castsi256_ps(_mm256_set1_epi32(static_cast<int>(t))),
+                                       larger);
             }
             const std::int64_t count = places.columns - x;
             store_first(y + row * places.columns + x, best, count);
@@ -112,15 +112,16 @@ template <std::int64_t Taps>
             const __m256i tap = _mm256_maskload_epi32(which + row * places.columns + x, those);
             for (std::int64_t t = 0; t < Taps; ++t) {
                 float* at = to + offsets[t] + row * places.row + x;
-                const __m256 it = _mm256_castsi256_ps(
-                    _mm256_cmpeq_epi32(tap, _mm256_set1_epi32(static_cast<int>(t))));
+                const __m256 it =
+                    _mm256_castsi256_ps(_mm256_cmpeq_epi32(tap, _mm256_set1_epi32(static_cast<int>(t))));
                 _mm256_storeu_ps(at, _mm256_add_ps(_mm256_loadu_ps(at), _mm256_and_ps(it, d)));
             }
         }
     }
 }
 template <std::int64_t Taps>
-[[gnu::target("avx2,fma")]] void mean(Places places, const std::int64_t* offsets, const float* from, float* y) {
+[[gnu::target("avx2,fma")]] void mean(Places places, const std::int64_t* offsets, const float* from,
+                                      float* y) {
     const __m256 taps = _mm256_set1_ps(static_cast<float>(Taps));
     for (std::int64_t row = 0; row < places.rows; ++row) {
         for (std::int64_t x = 0; x < places.columns; x += 8) {

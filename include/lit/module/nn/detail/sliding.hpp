@@ -83,8 +83,10 @@ namespace avx2 {
 template <std::int64_t Height, std::int64_t Width, std::int64_t Kernel, std::int64_t Stride,
           std::int64_t Padding>
 class Sliding {
-    static constexpr std::int64_t parts = std::min(Kernel, Stride);  ///< along a side; a window meets no others
-    static constexpr std::int64_t part_rows = windows(Height, Kernel, Stride, Padding) + (Kernel - 1) / Stride;
+    static constexpr std::int64_t parts =
+        std::min(Kernel, Stride);  ///< along a side; a window meets no others
+    static constexpr std::int64_t part_rows =
+        windows(Height, Kernel, Stride, Padding) + (Kernel - 1) / Stride;
     static constexpr std::int64_t part_row = windows(Width, Kernel, Stride, Padding) + (Kernel - 1) / Stride;
 
     /// Where the part of the numbers whose padded places leave these remainders begins.
