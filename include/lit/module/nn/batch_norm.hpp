@@ -168,10 +168,15 @@ class BatchNormState {
     /// As LibTorch's forward() does it: counts the batch while training; without a momentum the statistics are plain means.
     double momentum() {
         const std::optional<double> set = made_->options.momentum();
-        if (trained_ && made_->num_batches_tracked.defined()) {
-            made_->num_batches_tracked.add_(1);
+        at::Tensor& batches = made_->num_batches_tracked;
+        if (trained_ && batches.defined()) {
+            if (batches.is_cpu() && batches.scalar_type() == at::kLong) {
+                ++*batches.template mutable_data_ptr<std::int64_t>();
+            } else {  // Module::to(type) of LibTorch converts it too
+                batches.add_(1);
+            }
             if (!set) {
-                return 1.0 / made_->num_batches_tracked.template item<double>();
+                return 1.0 / batches.template item<double>();
             }
         }
         return set.value_or(0.0);
