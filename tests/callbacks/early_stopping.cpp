@@ -10,6 +10,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -41,6 +42,26 @@ Outcome fit(std::vector<double> values, lit::EarlyStoppingOptions options,
     const auto result = trainer.fit(module, scripted::batches(2), scripted::batches(1));
     return {result.epochs, trainer.get<Stopper>()};
 }
+
+/// What an EarlyStopping asks of a trainer of two ranks, of which the other one wants to stop.
+struct AnotherStops {
+    std::string reason{};
+    lit::MetricTable table{};
+
+    static lit::Stage stage() { return lit::Stage::fit; }
+    static bool sanity_checking() { return false; }
+    static bool fast_dev_run() { return false; }
+    static std::optional<double> find_metric(lit::MetricId /*id*/) { return 1.0; }
+    lit::MetricTable& callback_metrics() { return table; }
+    static void warn(const std::string& /*text*/) {}
+    static void print(const std::string& /*text*/) {}
+    static std::int64_t world_size() { return 2; }
+    static std::int64_t global_rank() { return 0; }
+    static bool is_global_zero() { return true; }
+    static bool reduce_decision(bool /*own*/, bool /*all*/) { return true; }
+    static std::int64_t current_epoch() { return 0; }
+    void request_stop(std::string_view why) { reason = why; }
+};
 
 }  // namespace
 
@@ -187,5 +208,14 @@ TEST_SUITE("callbacks/early_stopping") {
         CHECK_THROWS_AS(lit::EarlyStopping<>{lit::EarlyStoppingOptions{}}, lit::ConfigError);
         CHECK_THROWS_AS(Stopper{{.monitor = "another"}}, lit::ConfigError);
         CHECK_NOTHROW(Stopper{{.monitor = "value"}});
+    }
+
+    TEST_CASE("a rank that goes on gives no reason of its own for the stop that another asked for") {
+        Stopper stopper{{.verbose = true}};
+        AnotherStops trainer;
+        Script module;
+        stopper.on_validation_end(trainer, module);
+        CHECK(trainer.reason == "EarlyStopping: another rank asked to stop");
+        CHECK_FALSE(stopper.stopping_reason_message().has_value());
     }
 }

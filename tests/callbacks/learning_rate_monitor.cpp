@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/doctest.hpp"
 
+#include "callbacks/finetuned.hpp"
 #include "callbacks/scripted.hpp"
 
+#include <lit/callbacks/base_finetuning.hpp>
 #include <lit/callbacks/learning_rate_monitor.hpp>
 #include <lit/callbacks/learning_rate_warm_up.hpp>
 #include <lit/loggers/logger.hpp>
@@ -72,6 +74,16 @@ constexpr auto plain = [](auto& module) { return lit::SGD{module.parameters(), {
 constexpr auto halved_each_epoch = [](auto& module) {
     return lit::OptimizerConfig{.optimizer = lit::SGD{module.parameters(), {.lr = 0.5}},
                                 .lr_scheduler = lit::StepLR{{.step_size = 1, .gamma = 0.5}}};
+};
+
+/// Lets the backbone train from the second epoch on.
+struct Thaw : lit::BaseFinetuning<Thaw> {
+    void freeze_before_training(auto& module) { freeze(module.backbone); }
+    void finetune_function(auto& module, std::int64_t epoch, auto& optimizer) {
+        if (epoch == 1) {
+            unfreeze_and_add_param_group(module.backbone, optimizer, {.initial_denom_lr = 4.0});
+        }
+    }
 };
 
 }  // namespace
@@ -145,5 +157,14 @@ TEST_SUITE("callbacks/learning_rate_monitor") {
         });
         auto trainer = scripted::trainer({.max_epochs = 1}, lit::LearningRateMonitor{}, Rows{});
         CHECK_THROWS_AS(trainer.fit(module, scripted::batches(1)), lit::ConfigError);
+    }
+
+    TEST_CASE("groups that come while training are logged from then on, under the names that all get then") {
+        finetuned::Net<> module;
+        auto trainer = scripted::trainer({.max_epochs = 2, .log_every_n_steps = 1}, Thaw{},
+                                         lit::LearningRateMonitor{{.logging_interval = lit::Interval::epoch}}, Rows{});
+        trainer.fit(module, finetuned::data());
+        CHECK(trainer.template get<Rows>().rows ==
+              Texts{"0: lr-SGD=0.1000", "2: lr-SGD/pg1=0.1000 lr-SGD/pg2=0.0250"});
     }
 }

@@ -421,4 +421,14 @@ TEST_SUITE("callbacks/model_checkpoint") {
         CHECK_THROWS_AS(Saver{{.monitor = "another"}}, lit::ConfigError);
         CHECK_THROWS_AS(Plain{{.filename = "{epoch"}}, lit::ConfigError);
     }
+
+    TEST_CASE("a validation before the fit does not make a monitor that comes later an error") {
+        const Folder folder;
+        auto trainer = scripted::trainer(
+            {.max_epochs = 4, .check_val_every_n_epoch = 2, .num_sanity_val_steps = 0},
+            Saver{{.dirpath = folder.path(), .save_on_train_epoch_end = true}});
+        Script module{{.per_epoch = {1.0, 1.0, 0.5, 0.5}}};
+        trainer.validate(module, scripted::batches(1), {.verbose = false});
+        CHECK(trainer.fit(module, scripted::batches(2), scripted::batches(1)).epochs == 4);
+    }
 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/doctest.hpp"
 
+#include "callbacks/finetuned.hpp"
 #include "callbacks/scripted.hpp"
 
+#include <lit/callbacks/base_finetuning.hpp>
 #include <lit/callbacks/gradient_accumulation.hpp>
 #include <lit/callbacks/model_checkpoint.hpp>
 #include <lit/callbacks/stochastic_weight_averaging.hpp>
 #include <lit/checkpoint/file.hpp>
 #include <lit/optim/step_lr.hpp>
 
+#include <ATen/ops/full.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <torch/nn/modules/batchnorm.h>
@@ -137,6 +140,12 @@ struct Breaks {
             throw std::runtime_error("passing");
         }
     }
+};
+
+/// Freezes the backbone with its batch norm, for good.
+struct Held : lit::BaseFinetuning<Held> {
+    void freeze_before_training(auto& module) { freeze(module.backbone, false); }
+    void finetune_function(auto& /*module*/, std::int64_t /*epoch*/, auto& /*optimizer*/) {}
 };
 
 }  // namespace
@@ -354,5 +363,17 @@ TEST_SUITE("callbacks/stochastic_weight_averaging") {
         const std::int64_t before = trainer.global_step();
         trainer.fit(net, batches(3, 4));
         CHECK(trainer.global_step() - before == 3 + 1);  // an epoch of training, and the step that ends the pass
+    }
+
+    TEST_CASE("a batch norm that a finetuning holds keeps its statistics") {
+        finetuned::Net<> module;
+        const at::Tensor mean = at::full({3}, 0.25), variance = at::full({3}, 2.0);
+        module.norm().running_mean.copy_(mean);
+        module.norm().running_var.copy_(variance);
+        auto trainer =
+            scripted::trainer({.max_epochs = 3}, Held{}, Averaging{{.swa_lrs = 0.05, .swa_epoch_start = 1}});
+        trainer.fit(module, finetuned::data());
+        CHECK(module.norm().running_mean.equal(mean));
+        CHECK(module.norm().running_var.equal(variance));
     }
 }

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <filesystem>
 #include <iterator>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <ranges>
@@ -518,6 +519,19 @@ TEST_SUITE("data/data_loader") {
             });
             CHECK(seen == k);
             CHECK(gathered == 1);
+        }
+    }
+
+    TEST_CASE("a batch size as large as there are numbers makes one batch of everything") {
+        for (const int workers : {0, 1}) {
+            lit::DataLoader loader{lit::TensorDataset{at::arange(10), at::arange(10)},
+                                   {.batch_size = std::numeric_limits<std::int64_t>::max(), .num_workers = workers}};
+            CHECK(loader.size() == 1);
+            std::int64_t samples = 0;
+            for (const lit::Example& batch : loader) {
+                samples += batch.data.size(0);
+            }
+            CHECK(samples == 10);
         }
     }
 }

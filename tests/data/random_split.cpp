@@ -60,4 +60,10 @@ TEST_SUITE("data/random_split") {
         CHECK_THROWS_AS(static_cast<void>(lit::random_split(split_numbers(10), {1.5, -0.5}, 1)),
                         lit::ConfigError);
     }
+
+    TEST_CASE("fractions in float are those that were written") {
+        CHECK(lit::random_split(split_numbers(10), {0.3F, 0.7F}, 1)[0].size() == 3);
+        CHECK(lit::random_split(split_numbers(10), {0.8F, 0.2F}, 1)[0].size() == 8);
+        CHECK(lit::random_split(split_numbers(10), {0.1F, 0.2F, 0.7F}, 1)[2].size() == 7);
+    }
 }

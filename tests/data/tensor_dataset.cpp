@@ -50,4 +50,12 @@ TEST_SUITE("data/tensor_dataset") {
         }
         CHECK_THROWS_AS(static_cast<void>(dataset.get_batch(1, 4)), lit::DataError);
     }
+
+    TEST_CASE("a tensor that is conjugated when it is read is conjugated in each batch") {
+        const at::Tensor data = at::complex(at::ones({4}), at::arange(4, at::kFloat)).conj();
+        const lit::TensorDataset dataset{data, data};
+        const std::vector<std::int64_t> indices{3, 1};
+        CHECK(at::imag(dataset.get_batch(lit::Indices{indices}).data)[0].item<float>() == -3.0F);
+        CHECK(at::imag(dataset.get_batch(3, 4).data)[0].item<float>() == -3.0F);
+    }
 }

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -81,6 +83,38 @@ TEST_SUITE("metrics/mean") {
                              doctest::Contains("weight Float[2] does not broadcast to value Float[2, 3]"),
                              lit::DataError);
         CHECK_THROWS_AS(metric.update(torch::ones({3}), torch::ones({2, 3})), lit::DataError);
+    }
+
+    TEST_CASE("MeanMetric goes with a loaded state to the device of the first batch, and refuses another after that") {
+        // Meta tensors stand for those of another device; nobody looks for a nan in them.
+        MeanMetric saved, metric{{.nan_strategy = NanStrategy::disable}};
+        saved.update(2.0);
+        metric.load_state(saved.state());
+        metric.update(torch::ones({2}, torch::kMeta));
+        CHECK(metric.compute().is_meta());
+        CHECK_THROWS_WITH_AS(metric.update(1.0), doctest::Contains("after values on meta"), lit::DataError);
+    }
+
+    TEST_CASE("MeanMetric reduces one type on all ranks, whatever each has counted in") {
+        struct Watched : reference::TwinRanks {
+            std::vector<at::ScalarType>* types;
+            at::Tensor all_reduce(at::Tensor value, lit::ReduceOp op) const {
+                types->push_back(value.scalar_type());
+                return TwinRanks::all_reduce(std::move(value), op);
+            }
+        };
+        std::vector<at::ScalarType> types;
+        Watched ranks{{}, &types};
+        MeanMetric in_double, in_float, none;
+        in_double.update(torch::tensor({1.0, 2.0}, torch::kDouble));
+        in_float.update(torch::tensor({1.0F, 2.0F}));
+        for (MeanMetric* metric : {&in_double, &in_float, &none}) {
+            metric->sync(ranks);
+        }
+        CHECK(types == std::vector<at::ScalarType>(3, at::kDouble));
+        CHECK((in_double.compute().scalar_type() == at::kDouble));
+        CHECK((in_float.compute().scalar_type() == at::kFloat));
+        CHECK(in_double.compute().item<double>() == 1.5);
     }
 }
 

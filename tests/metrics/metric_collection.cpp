@@ -108,4 +108,11 @@ TEST_SUITE("metrics/metric_collection") {
         CHECK_THROWS_WITH_AS(trainer.fit(module, probe::batches(1)), doctest::Contains("is no member of the module"),
                              lit::Error);
     }
+
+    TEST_CASE("a clone takes its first batch on another device, as what it was made of does") {
+        lit::MetricCollection train{{.prefix = "train_"}, lit::named<"mean">(lit::MeanMetric{{.nan_strategy = lit::NanStrategy::disable}})};
+        auto val = train.clone({.prefix = "val_"});
+        val.update(at::ones({2}, at::kMeta));
+        CHECK(val.compute().at("val_mean").tensor().is_meta());
+    }
 }

@@ -171,9 +171,9 @@ class EarlyStopping {
         }
         if (trainer.reduce_decision(verdict.stop, false)) {
             stopped_epoch_ = trainer.current_epoch();
-            trainer.request_stop(verdict.text.empty() ? "EarlyStopping: another rank asked to stop"
-                                                      : verdict.text);
-            message_ = verdict.text.empty() ? std::nullopt : std::optional(std::move(verdict.text));
+            // The text of a rank that goes on is of an improvement, no reason.
+            trainer.request_stop(verdict.stop ? verdict.text : "EarlyStopping: another rank asked to stop");
+            message_ = verdict.stop ? std::optional(std::move(verdict.text)) : std::nullopt;
         }
     }
 

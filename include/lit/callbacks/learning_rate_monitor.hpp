@@ -31,7 +31,7 @@ struct LearningRateMonitorOptions {
 /// Units   the rates of the next update, a LearningRateWarmUp included. By the step: on the batches on which `log_every_n_steps` comes round; x is the number of closed
 ///         accumulation windows.
 /// Errors  ConfigError at the begin of training without a logger, and for groups of one optimizer with equal names.
-/// Cost    names are built once, at the begin of training; a step on which nothing is due costs a comparison.
+/// Cost    names are built at the begin of training, and where a group was added since; a step on which nothing is due costs a comparison.
 /// Source  Lightning `LearningRateMonitor`. The history `lrs` is not kept: it is in the loggers.
 class LearningRateMonitor {
  public:
@@ -43,20 +43,7 @@ class LearningRateMonitor {
                 "LearningRateMonitor: this trainer has no logger to send the learning rates to. Add one, "
                 "for instance lit::CSVLogger{}, or leave the monitor out.");
         }
-        lines_.clear();
-        std::map<std::string, int> seen;
-        std::vector<bool> scheduled;
-        trainer.for_each_scheduler([&](auto& slot, auto& optimizer) {
-            scheduled.resize(std::max(scheduled.size(), slot.optimizer_index + 1), false);
-            scheduled[slot.optimizer_index] = true;
-            add(optimizer, slot.optimizer_index, slot.name, slot.interval, seen);
-        });
-        trainer.for_each_optimizer([&](auto index, auto& optimizer) {
-            const std::size_t at = index;
-            if (at >= scheduled.size() || !scheduled[at]) {
-                add(optimizer, at, {}, std::nullopt, seen);
-            }
-        });
+        name_lines(trainer);
     }
     void on_train_batch_start(auto& trainer, auto& /*module*/) {
         if (trainer.should_update_logs() && options_.logging_interval != Interval::epoch) {
@@ -79,6 +66,29 @@ class LearningRateMonitor {
         MetricId momentum = 0;
         MetricId weight_decay = 0;
     };
+
+    void name_lines(auto& trainer) {
+        lines_.clear();
+        groups_ = all_groups(trainer);
+        std::map<std::string, int> seen;
+        std::vector<bool> scheduled;
+        trainer.for_each_scheduler([&](auto& slot, auto& optimizer) {
+            scheduled.resize(std::max(scheduled.size(), slot.optimizer_index + 1), false);
+            scheduled[slot.optimizer_index] = true;
+            add(optimizer, slot.optimizer_index, slot.name, slot.interval, seen);
+        });
+        trainer.for_each_optimizer([&](auto index, auto& optimizer) {
+            const std::size_t at = index;
+            if (at >= scheduled.size() || !scheduled[at]) {
+                add(optimizer, at, {}, std::nullopt, seen);
+            }
+        });
+    }
+    [[nodiscard]] static std::size_t all_groups(auto& trainer) {
+        std::size_t groups = 0;
+        trainer.for_each_optimizer([&](auto, auto& optimizer) { groups += group_count(optimizer); });
+        return groups;
+    }
 
     template <class Optimizer>
     void add(const Optimizer& optimizer, std::size_t index, const std::string& given,
@@ -113,6 +123,9 @@ class LearningRateMonitor {
 
     void send(auto& trainer, Interval now) {
         row_.clear();
+        if (all_groups(trainer) != groups_) {  // a finetuning has unfrozen layers
+            name_lines(trainer);
+        }
         static_cast<void>(trainer.callback_metrics());  // read before it is added to, as Lightning's; so it is up to date
         const double factor = detail::learning_rate_factor(trainer.components(), trainer.global_step());
         if (detail::replaces_schedule(trainer.components())) {  // begun after training: its rhythm is another one
@@ -148,6 +161,7 @@ class LearningRateMonitor {
 
     LearningRateMonitorOptions options_;
     std::vector<Line> lines_;
+    std::size_t groups_ = 0;  ///< of all optimizers, when the lines were named
     std::vector<Scalar> row_;
 };
 

@@ -121,7 +121,9 @@ class ModelCheckpoint {
         }
     }
     void on_validation_end(auto& trainer, auto& /*module*/) {
-        validation_has_run_ = validation_has_run_ || !trainer.sanity_checking();
+        // Of this fit, as in Lightning: what trainer.validate() logged before it says nothing of it.
+        validation_has_run_ =
+            validation_has_run_ || (trainer.stage() == Stage::fit && !trainer.sanity_checking());
         if (skips(trainer) || schedule_.on_train_epoch_end(trainer)) {
             return;
         }

@@ -172,7 +172,7 @@ class DataLoader {
     [[nodiscard]] std::int64_t size() const {
         const std::int64_t count = samples();
         return options_.drop_last ? count / options_.batch_size
-                                  : (count + options_.batch_size - 1) / options_.batch_size;
+                                  : count / options_.batch_size + (count % options_.batch_size != 0 ? 1 : 0);
     }
     /// Samples in an epoch (of this rank, after `shard`), the ones that `drop_last` leaves out among them.
     [[nodiscard]] std::int64_t samples() const { return shard_ ? distributed().size() : all_samples(); }

@@ -74,7 +74,7 @@ class LoaderEpoch {
     [[nodiscard]] std::vector<std::int64_t> current_indices() const {
         const std::int64_t begin = (next_ - 1) * options_.batch_size;
         std::vector<std::int64_t> indices(
-            static_cast<std::size_t>(std::min(begin + options_.batch_size, samples_) - begin));
+            static_cast<std::size_t>(end_of(begin) - begin));
         for (std::size_t i = 0; i < indices.size(); ++i) {
             const std::size_t place = static_cast<std::size_t>(begin) + i;
             indices[i] = order_ ? (*order_)[place] : static_cast<std::int64_t>(place);
@@ -146,11 +146,15 @@ class LoaderEpoch {
         std::exception_ptr error;
     };
 
+    /// Of the batch that begins there; a batch size may be as large as there are numbers.
+    [[nodiscard]] std::int64_t end_of(std::int64_t begin) const {
+        return begin + std::min(options_.batch_size, samples_ - begin);
+    }
     [[nodiscard]] Batch gather(std::int64_t index) const {
         const at::NoGradGuard no_grad;
         const BatchGeneratorScope random(mixed_seed(options_.seed, static_cast<std::uint64_t>(index)));
         const std::int64_t begin = index * options_.batch_size;
-        const std::int64_t end = std::min(begin + options_.batch_size, samples_);
+        const std::int64_t end = end_of(begin);
         Batch batch = order_ ? dataset_.get_batch(Indices(*order_).subspan(
                                    static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)))
                              : get_range(dataset_, begin, end);

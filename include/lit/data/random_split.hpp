@@ -11,6 +11,7 @@
 #include <ATen/core/Generator.h>
 
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -24,6 +25,20 @@
 
 namespace lit {
 namespace detail {
+
+/// The double of the shortest decimal that stands for a number: 0.3F is meant as 0.3, which is another double than the float is.
+template <std::floating_point Float>
+double as_written(Float number) {
+    if constexpr (std::same_as<Float, float>) {
+        std::array<char, 32> text{};
+        const char* const end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+        double meant = 0.0;
+        std::from_chars(text.data(), end, meant);
+        return meant;
+    } else {
+        return static_cast<double>(number);
+    }
+}
 
 template <class Length>
 std::vector<std::int64_t> split_lengths(std::span<const Length> lengths, std::int64_t size) {
@@ -40,7 +55,8 @@ std::vector<std::int64_t> split_lengths(std::span<const Length> lengths, std::in
     std::int64_t total = 0;
     if constexpr (std::floating_point<Length>) {
         double sum = 0.0;
-        for (const Length fraction : lengths) {
+        for (const Length length : lengths) {
+            const double fraction = as_written(length);
             if (!(fraction >= 0 && fraction <= 1)) {
                 refuse("a fraction lies between 0 and 1.");
             }

@@ -87,6 +87,7 @@ class ConfusionMatrix {
 
     void reset() {
         counts_.reset();
+        loaded_ = false;
         outside_.reset();
     }
 
@@ -114,6 +115,7 @@ class ConfusionMatrix {
         at::Tensor counts = empty_counts(saved.device());
         counts.select(0, 0).narrow(0, 0, classes * classes).copy_(saved.reshape({-1}));
         counts_ = std::move(counts);
+        loaded_ = true;
         outside_.reset();
     }
     [[nodiscard]] const ConfusionMatrixOptions& options() const { return options_; }
@@ -150,7 +152,10 @@ class ConfusionMatrix {
         return at::zeros({1, options_.num_classes * options_.num_classes + 1},
                          at::TensorOptions().dtype(at::kLong).device(device));
     }
-    void require_device(const at::Tensor& target) const {
+    void require_device(const at::Tensor& target) {
+        if (std::exchange(loaded_, false)) {
+            counts_ = counts_.to(target.device());
+        }
         if (counts_.defined() && target.device() != counts_.device()) {
             throw DataError(std::string(who) + ": a batch on " + target.device().str() +
                             " after batches on " + counts_.device().str() +
@@ -160,6 +165,7 @@ class ConfusionMatrix {
 
     ConfusionMatrixOptions options_;
     at::Tensor counts_;  ///< int64 [1, C * C + 1]
+    bool loaded_ = false;  ///< they came from load_state, and go to the device of the first batch
     detail::OutsideCount outside_;
 };
 static_assert(MetricOf<ConfusionMatrix, at::Tensor, at::Tensor>);

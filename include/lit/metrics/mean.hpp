@@ -9,6 +9,8 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/stack.h>
@@ -83,6 +85,7 @@ class MeanMetric {
 
     void reset() {
         sums_.reset();
+        loaded_ = false;
         batch_value_.reset();
     }
 
@@ -90,8 +93,12 @@ class MeanMetric {
     [[nodiscard]] const at::Tensor& batch_value() const { return batch_value_; }
     void sync(CollectivePolicy auto& collective) {
         const detail::StateScope scope;
-        sums_ = collective.all_reduce((sums_.defined() ? sums_ : at::zeros({3}, at::kFloat)).clone(),
-                                      ReduceOp::sum);
+        // In one type on all ranks, some of which may have had no batch; in double if one has it.
+        const bool doubled = sums_.defined() && sums_.scalar_type() == at::kDouble;
+        const at::Tensor own = (sums_.defined() ? sums_ : at::zeros({3}, at::kFloat)).to(at::kDouble);
+        const at::Tensor all = collective.all_reduce(
+            at::cat({own, at::full({1}, doubled ? 1.0 : 0.0, own.options())}), ReduceOp::sum);
+        sums_ = all.narrow(0, 0, 3).to(all[3].item<double>() > 0.0 ? at::kDouble : at::kFloat);
     }
 
     [[nodiscard]] Dict state() const {
@@ -108,6 +115,7 @@ class MeanMetric {
                                   detail::shape_text(weight) + ", expected one number each.");
         }
         sums_ = at::stack({total.reshape({}), weight.reshape({}), at::zeros({}, total.options())});
+        loaded_ = true;
     }
     [[nodiscard]] const MeanMetricOptions& options() const { return options_; }
 
@@ -136,6 +144,9 @@ class MeanMetric {
     }
 
     void add(const at::Tensor& sums) {
+        if (std::exchange(loaded_, false)) {
+            sums_ = sums_.to(sums.device());
+        }
         if (sums_.defined() && sums_.device() != sums.device()) {
             throw DataError("MeanMetric: a value on " + sums.device().str() + " after values on " +
                             sums_.device().str() + ". Call reset() before another device.");
@@ -169,6 +180,7 @@ class MeanMetric {
 
     MeanMetricOptions options_;
     at::Tensor sums_;
+    bool loaded_ = false;  ///< it came from load_state, and goes to the device of the first batch
     at::Tensor batch_value_;
 };
 static_assert(MetricOf<MeanMetric, at::Tensor>);

@@ -235,6 +235,7 @@ class StatScores {
 
     void reset() {
         counts_.reset();
+        loaded_ = false;
         outside_.reset();
     }
     void check() const { outside_.check(who_, num_classes_); }
@@ -281,6 +282,7 @@ class StatScores {
         set(1, tp + fp);
         set(2, tp + fn);
         counts_ = std::move(counts);
+        loaded_ = true;
         outside_.reset();
     }
 
@@ -320,7 +322,10 @@ class StatScores {
             .select(0, index)
             .narrow(0, 0, visible());
     }
-    void require_device(const at::Tensor& target) const {
+    void require_device(const at::Tensor& target) {
+        if (std::exchange(loaded_, false)) {
+            counts_ = counts_.to(target.device());
+        }
         if (counts_.defined() && target.device() != counts_.device()) {
             throw DataError(std::string(who_) + ": a batch on " + target.device().str() +
                             " after batches on " + counts_.device().str() +
@@ -334,6 +339,7 @@ class StatScores {
     Average average_;
     std::optional<std::int64_t> ignore_index_;
     at::Tensor counts_;  ///< int64 [3, bins]: true positives, predictions, targets
+    bool loaded_ = false;  ///< they came from load_state, and go to the device of the first batch
     OutsideCount outside_;
 };
 

@@ -21,6 +21,10 @@ struct BatchNormHandle {
     at::Tensor running_var;
     at::Tensor num_batches_tracked;
     std::optional<double>* momentum = nullptr;
+
+    /// Whether its statistics follow the batches. With track_running_stats = false there are none; and one that holds them
+    /// (BaseFinetuning's freeze without train_bn takes the counter away) is to keep them.
+    [[nodiscard]] bool tracks() const { return running_mean.defined() && num_batches_tracked.defined(); }
 };
 
 inline void collect_batch_norms(torch::nn::Module& module, std::vector<BatchNormHandle>& into) {
@@ -49,7 +53,7 @@ LIT_INLINE bool has_batch_norm(torch::nn::Module& module) { return !batch_norms(
 LIT_INLINE void BatchNormStatistics::reset(torch::nn::Module& module) {
     const c10::NoGradGuard no_grad;
     for (const BatchNormHandle& norm : batch_norms(module)) {
-        if (norm.running_mean.defined()) {  // else track_running_stats = false: it has none
+        if (norm.tracks()) {
             norm.running_mean.zero_();
             norm.running_var.fill_(1.0);
             norm.num_batches_tracked.zero_();
@@ -61,7 +65,7 @@ LIT_INLINE void BatchNormStatistics::reset(torch::nn::Module& module) {
 LIT_INLINE void BatchNormStatistics::go_on(torch::nn::Module& module) {
     momenta_.clear();
     for (const BatchNormHandle& norm : batch_norms(module)) {
-        if (norm.running_mean.defined()) {
+        if (norm.tracks()) {
             momenta_.emplace_back(norm.momentum, std::exchange(*norm.momentum, std::nullopt));
         }
     }

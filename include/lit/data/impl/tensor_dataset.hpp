@@ -32,7 +32,8 @@ inline void check_index(std::int64_t index, std::int64_t size) {
 inline at::Tensor gather_rows(const at::Tensor& source, Indices indices) {
     const auto count = static_cast<std::int64_t>(indices.size());
     const std::int64_t rows = source.size(0);
-    if (source.device().is_cpu() && source.is_contiguous() && source.layout() == at::kStrided) {
+    if (source.device().is_cpu() && source.is_contiguous() && source.layout() == at::kStrided &&
+        !source.is_conj() && !source.is_neg()) {
         std::vector<std::int64_t> shape = source.sizes().vec();
         shape[0] = count;
         at::Tensor batch = at::empty(shape, source.options().requires_grad(false));
