@@ -130,4 +130,31 @@ TEST_SUITE("checkpoint/background_writer") {
         }
         CHECK(number_in(folder / "a.ckpt") == 5);
     }
+
+    TEST_CASE("what was to be replaced by a save that failed stays, also when a later one succeeds") {
+        const TemporaryFolder folder;
+        lit::BackgroundWriter writer;
+        checkpoint_test::write_bytes(folder / "file", "no folder");
+        writer.save_checkpoint(numbered(1), folder / "old.ckpt");
+        writer.wait();
+        for (int round = 0; round < 20; ++round) {  // whether the error is handed out before the others are done or after
+            writer.save_checkpoint(numbered(2), folder.path() / "file" / "new.ckpt");
+            writer.save_checkpoint(numbered(3), folder / "last.ckpt");
+            writer.remove_checkpoint(folder / "old.ckpt");
+            if (round % 2 == 1) {
+                while (!writer.has_news()) {
+                    std::this_thread::yield();
+                }
+                CHECK_THROWS_AS(writer.check(), lit::FileError);
+                writer.wait();
+            } else {
+                CHECK_THROWS_AS(writer.wait(), lit::FileError);
+            }
+            REQUIRE(fs::exists(folder / "old.ckpt"));
+            CHECK(writer.exists(folder / "old.ckpt"));
+        }
+        writer.remove_checkpoint(folder / "old.ckpt");  // asked for in spite of it
+        writer.wait();
+        CHECK(!fs::exists(folder / "old.ckpt"));
+    }
 }

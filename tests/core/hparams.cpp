@@ -111,4 +111,13 @@ TEST_SUITE("core/hparams") {
     TEST_CASE("print as lines for people") {
         CHECK(lit::to_text(Inner{}) == "depth: 2\n");
     }
+
+    TEST_CASE("a number that no checkpoint can hold is refused when it is saved") {
+        struct Limits {
+            std::uint64_t cap = ~std::uint64_t{0};
+        };
+        CHECK_THROWS_WITH_AS(static_cast<void>(lit::to_dict(Limits{})), doctest::Contains("18446744073709551615"),
+                             lit::ConfigError);
+        CHECK(lit::to_dict(Limits{1}).at("cap").to_int() == 1);
+    }
 }

@@ -14,6 +14,7 @@
 #include "support/doctest.hpp"
 
 #include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/zeros.h>
 #include <torch/utils.h>
@@ -106,6 +107,15 @@ struct Monitored : probe::LineBase<Monitored> {
             .lr_scheduler = lit::LRSchedulerConfig{.scheduler = lit::ReduceLROnPlateau{{.patience = 0}},
                                                    .monitor = "val_loss"}};
     }
+};
+
+/// Logs the numbers of its batches, 1 to 4.
+struct Mean : probe::LineBase<Mean> {
+    at::Tensor training_step(const at::Tensor& batch) {
+        log<"v">(batch[0].item<double>(), {.on_step = false, .on_epoch = true});
+        return loss(batch);
+    }
+    auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 0.01}}; }
 };
 
 /// Keeps hold of what it is given of the file.
@@ -205,5 +215,27 @@ TEST_SUITE("loops/resumed_state") {
         auto again = probe::trainer({.max_epochs = 2});
         again.fit(resumed, data, {.ckpt_path = file.string()});
         CHECK(resumed.owners == std::vector<std::size_t>{1, 1});
+    }
+
+    TEST_CASE("values that were added up on another device and those of this one make one mean") {
+        const semantics::Folder folder;
+        const std::filesystem::path file = folder.path() / "x.ckpt", of_device = folder.path() / "device.ckpt";
+        auto data = probe::batches(4);
+        Mean whole;
+        auto trainer = probe::trainer({.max_epochs = 1}, SavesAt{.path = file, .step = 2});
+        trainer.fit(whole, data);
+        lit::Value content = lit::load_checkpoint(file);
+        lit::Value& rank = content.dict().find("lit")->dict().find("ranks")->as<lit::List>()[0];
+        for (lit::Value& entry : rank.dict().find("metrics")->as<lit::List>()) {
+            // As a run on a GPU writes it.
+            lit::Value& sum = *entry.dict().find("sum");
+            sum = at::full({}, sum.to_double(), at::kFloat);
+        }
+        lit::save_checkpoint_file(of_device, content);
+        Mean resumed;
+        auto again = probe::trainer({.max_epochs = 1});
+        again.fit(resumed, data, {.ckpt_path = of_device.string()});
+        CHECK(again.callback_metrics().value("v") == 2.5);
+        CHECK(trainer.callback_metrics().value("v") == 2.5);
     }
 }

@@ -57,6 +57,7 @@ class BackgroundWriter {
         std::filesystem::path path;
         std::filesystem::path target;  ///< of a link
         Pickled contents;              ///< of a save
+        bool left_out = false;         ///< it was asked for behind a save that failed, and may have relied on it
     };
 
     void ask(Job job);

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace lit {
@@ -77,6 +78,13 @@ Value field_to_value(const T& field) {
     } else if constexpr (std::same_as<T, std::filesystem::path>) {
         return field.string();
     } else if constexpr (std::is_arithmetic_v<T> || std::same_as<T, std::string>) {
+        if constexpr (std::is_unsigned_v<T> && sizeof(T) == sizeof(std::int64_t)) {
+            if (!std::in_range<std::int64_t>(field)) {
+                throw ConfigError("hyperparameters: found the number " + std::to_string(field) +
+                                  "; expected one of 64 bits with a sign, which is what a checkpoint can hold. For \"no "
+                                  "limit\" use a std::optional.");
+            }
+        }
         return Value(field);
     } else if constexpr (is_optional_field<T>) {
         return field ? field_to_value(*field) : Value();

@@ -174,7 +174,7 @@ class EvaluationLoop {
             try {
                 return evaluate(at_most);
             } catch (...) {
-                modes_.restore(run_.module());  // whoever catches it may go on training
+                run_.put_modes_back_later(std::move(modes_));
                 throw;
             }
         } else {

@@ -145,6 +145,7 @@ class Frame {
                 run_.warn("after an exception: one that is no std::exception");
             }
         };
+        attempt([&] { run_.put_modes_back(); });
         attempt([&] { run_.wait_for_checkpoints(); });
         attempt([&] { finalize_loggers("failed"); });
         attempt([&] { run_.strategy().teardown(run_.module()); });

@@ -43,7 +43,7 @@ class PredictionLoop {
         try {
             predict(predictions);
         } catch (...) {
-            modes_.restore(run_.module());  // whoever catches it may go on training
+            run_.put_modes_back_later(std::move(modes_));
             throw;
         }
     }

@@ -11,6 +11,7 @@
 #include <lit/loops/logger_connector.hpp>
 #include <lit/loops/managed_optimizer.hpp>
 #include <lit/loops/managed_scheduler.hpp>
+#include <lit/loops/module_modes.hpp>
 #include <lit/loops/predicted_batches.hpp>
 #include <lit/loops/signal_agreement.hpp>
 #include <lit/loops/trainer_options.hpp>
@@ -259,6 +260,10 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     /// Asks an evaluation, from its start hook, for its loaders anew.
     void reload_dataloaders() { reload_dataloaders_ = true; }
     [[nodiscard]] bool take_reload() { return std::exchange(reload_dataloaders_, false); }
+    /// For an exception on its way out of an evaluation: its hooks see the modes as they are, and whoever catches it may go on
+    /// training.
+    void put_modes_back_later(detail::ModuleModes modes) { modes_left_ = std::move(modes); }
+    void put_modes_back() { std::exchange(modes_left_, {}).restore(module_); }
     void connect_ranks() {
         parts_.strategy.setup_environment();
         rank_ = collective().rank();
@@ -367,6 +372,7 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     std::optional<CollectiveRef> joint_;  ///< for metric objects; empty on one rank
     std::int64_t rank_ = 0;
     std::int64_t world_size_ = 1;
+    detail::ModuleModes modes_left_;  ///< of before an evaluation that broke off
     bool reload_dataloaders_ = false;
     std::filesystem::path ckpt_path_;
 };

@@ -3,6 +3,7 @@
 
 #include <lit/core/batch.hpp>
 #include <lit/core/error.hpp>
+#include <lit/core/rank_zero_decides.hpp>
 #include <lit/core/rng_state.hpp>
 #include <lit/core/stage.hpp>
 #include <lit/core/stage_clock.hpp>
@@ -254,7 +255,8 @@ class TrainingEpochLoop {
         }
         const TrainerOptions& options = run_.options();
         if (options.val_check_interval && options.val_check_interval->time()) {
-            return Clock::now() - last_validation_ >= *options.val_check_interval->time();
+            // By one clock for all ranks.
+            return rank_zero_decides(run_, Clock::now() - last_validation_ >= *options.val_check_interval->time());
         }
         if (!check_every_) {
             return run_.state().progress.batch.is_last_batch;

@@ -87,14 +87,13 @@ LIT_INLINE void AtomicFile::commit() {
     if (!detail::flush_to_disk(descriptor_)) {
         fail("cannot flush to the disk", errno);
     }
-    // close may report what write did not (network file systems); the descriptor is gone either way.
-    if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) {
-        fail("cannot close", errno);
-    }
+    // Still open, and so still locked: nobody who tidies up may take it for one that was left behind. What write did not report
+    // (network file systems), the flush has.
     if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
         fail("cannot be given its name", errno);
     }
     temporary_.clear();
+    ::close(std::exchange(descriptor_, -1));
     flush_folder_of(target_);
 }
 

@@ -61,7 +61,7 @@ LIT_INLINE bool BackgroundWriter::exists(const std::filesystem::path& path) cons
     {
         const std::lock_guard lock(mutex_);
         for (auto job = jobs_.rbegin(); job != jobs_.rend(); ++job) {
-            if (job->path == path) {
+            if (job->path == path && !job->left_out) {
                 return job->kind != Kind::remove;
             }
         }
@@ -82,6 +82,12 @@ LIT_INLINE void BackgroundWriter::check() {
     {
         const std::lock_guard lock(mutex_);
         error = std::exchange(error_, nullptr);
+        if (error) {  // it is known now: what is asked for from here on is asked for in spite of it
+            for (Job& job : jobs_) {
+                job.left_out = job.kind != Kind::save;
+            }
+            failed_ = false;
+        }
         has_news_ = !complaints_.empty();
     }
     if (error) {
@@ -108,7 +114,7 @@ LIT_INLINE void BackgroundWriter::work() {
             return;
         }
         Job& job = jobs_.front();  // stays until it is done; others are added behind it
-        if (job.kind == Kind::save || !failed_) {
+        if (job.kind == Kind::save || !(failed_ || job.left_out)) {
             lock.unlock();
             std::exception_ptr error;
             try {
@@ -141,7 +147,6 @@ LIT_INLINE void BackgroundWriter::run(Job& job) {
 LIT_INLINE void BackgroundWriter::note(Kind kind, const std::exception_ptr& error) {
     if (kind == Kind::save) {
         saving_ = false;
-        failed_ = false;
         finished_saves_.fetch_add(error ? 0 : 1, std::memory_order_release);
     }
     failed_ = failed_ || (error && kind != Kind::remove);

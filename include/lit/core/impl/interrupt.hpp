@@ -40,6 +40,10 @@ LIT_INLINE struct sigaction SignalWatch::install(int signal) {
     ::sigemptyset(&action.sa_mask);
     action.sa_flags = SA_RESTART;
     ::sigaction(signal, &action, &old);
+    if ((old.sa_flags & SA_SIGINFO) == 0 && old.sa_handler == SIG_IGN) {
+        // A shell that puts a program into the background has it ignore Ctrl+C, which is meant for the one in front.
+        ::sigaction(signal, &old, nullptr);
+    }
     return old;
 }
 

@@ -34,6 +34,10 @@ LIT_INLINE MetricId MetricNames::intern(std::string_view name) {
     return id;
 }
 
-LIT_INLINE const std::string& MetricNames::name(MetricId id) { return table().names[id]; }
+LIT_INLINE const std::string& MetricNames::name(MetricId id) {
+    Table& known = table();
+    const std::lock_guard lock(known.mutex);  // another thread may be adding one, for which the deque moves its map
+    return known.names[id];
+}
 
 }  // namespace lit

@@ -12,6 +12,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/maximum.h>
 #include <ATen/ops/minimum.h>
 
@@ -99,12 +100,20 @@ LIT_INLINE void ResultEntry::reset() {
 
 LIT_INLINE void ResultEntry::accumulate(const Number& value, double batch_size) {
     const bool first = weight == 0.0;
+    if (first) {
+        device_sum.reset();
+    }
     const double factor = options.reduce == Reduce::mean ? batch_size : 1.0;
     weight += factor;
     if (value.on_device()) {
         const at::Tensor wide = value.tensor().to(
             value.tensor().scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
-        device_sum = first ? wide * factor : combine(device_sum, wide * factor);
+        if (!first && !device_sum.defined()) {
+            device_sum = at::full({}, sum, wide.options());  // what came so far was the host's
+        }
+        device_sum = first ? wide * factor : combine(device_sum.to(wide.device()), wide * factor);
+    } else if (device_sum.defined()) {
+        device_sum = combine(device_sum, at::full({}, value.value() * factor, device_sum.options()));
     } else {
         const double number = value.value();
         sum = first ? number * factor : combine(sum, number * factor);
