@@ -7,7 +7,9 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -89,6 +91,45 @@ Trial disturb(const faults::Plan& plan, const Expected& expected, bool async, bo
         }
     }
     return trial;
+}
+
+/// One run with the calls that it made; `plan` says what happens to one of them, which the run is to make good.
+faults::Outcome traced(const faults::Plan& plan, bool async) {
+    const Folder folder("order");
+    const Said said;
+    faults::Outcome outcome =
+        faults::run_traced(folder.path, plan, [&] { return train({.folder = folder.path, .async = async}, said); });
+    REQUIRE(outcome.exit_code == 0);
+    return outcome;
+}
+/// Checks that each file is flushed, and not closed, which would unlock it, before it gets its name, that its folder is flushed after,
+/// and that what it replaces goes last; counts the names that were given.
+std::size_t renames_in_order(const faults::Outcome& outcome) {
+    std::map<std::string, bool> dirty;      // written since it was flushed
+    std::map<std::string, bool> unflushed;  // folders with a new name in them
+    std::size_t renames = 0;
+    for (const faults::Call& call : outcome.calls) {
+        CAPTURE(call.path);
+        const std::string parent = fs::path(call.path).parent_path().string();
+        if (call.name == "write") {
+            dirty[call.path] = true;
+        } else if (call.name == "fsync") {
+            dirty[call.path] = unflushed[call.path] = false;
+        } else if (call.name == "close") {
+            CHECK((!call.path.ends_with(".tmp") || call.path.ends_with(".link.tmp")));
+        } else if (call.name == "rename") {
+            CHECK(!dirty[call.path]);
+            unflushed[parent] = true;
+            ++renames;
+        } else if (call.name == "unlink" && !call.path.ends_with(".link.tmp")) {
+            CHECK(!unflushed[parent]);
+        }
+    }
+    for (const auto& [path, still] : unflushed) {
+        CAPTURE(path);
+        CHECK(!still);
+    }
+    return renames;
 }
 
 std::string describe(const faults::Outcome& outcome, std::size_t at) {
@@ -182,34 +223,23 @@ TEST_SUITE("faults/save") {
     TEST_CASE("a file is flushed before it gets its name, the folder after, and what it replaces goes last" * needs_ptrace) {
         at::set_num_threads(1);
         for (const bool async : {false, true}) {
-            const Folder folder("order");
-            const Said said;
-            const auto outcome =
-                faults::run_traced(folder.path, {}, [&] { return train({.folder = folder.path, .async = async}, said); });
-            REQUIRE(outcome.exit_code == 0);
-            std::map<std::string, bool> dirty;      // written since it was flushed
-            std::map<std::string, bool> unflushed;  // folders with a new name in them
-            std::size_t renames = 0;
-            for (const faults::Call& call : outcome.calls) {
-                CAPTURE(call.path);
-                const std::string parent = fs::path(call.path).parent_path().string();
-                if (call.name == "write") {
-                    dirty[call.path] = true;
-                } else if (call.name == "fsync") {
-                    dirty[call.path] = unflushed[call.path] = false;
-                } else if (call.name == "rename") {
-                    CHECK(!dirty[call.path]);
-                    unflushed[parent] = true;
-                    ++renames;
-                } else if (call.name == "unlink" && !call.path.ends_with(".link.tmp")) {
-                    CHECK(!unflushed[parent]);
-                }
-            }
-            CHECK(renames == (saves_an_epoch + 1) * epochs);  // and a link
-            for (const auto& [path, still] : unflushed) {
-                CAPTURE(path);
-                CHECK(!still);
-            }
+            CHECK(renames_in_order(traced({}, async)) == (saves_an_epoch + 1) * epochs);  // and a link
         }
+    }
+
+    TEST_CASE("a copy, where the file system has no links, is flushed before it gets its name as well" * needs_ptrace) {
+        at::set_num_threads(1);
+        const faults::Outcome whole = traced({}, false);
+        const auto link = std::ranges::find(whole.calls, "link", &faults::Call::name);
+        REQUIRE(link != whole.calls.end());
+        const faults::Plan no_link{
+            .fault = Fault::error, .at = static_cast<std::size_t>(link - whole.calls.begin()), .error = EPERM};
+        const faults::Outcome copied = traced(no_link, false);
+        CHECK(copied.struck);
+        CHECK(renames_in_order(copied) == (saves_an_epoch + 1) * epochs);
+        // One more is written than without, under the name that the link would have had.
+        const auto copy = [](const faults::Call& call) { return call.name == "write" && call.path.ends_with(".link.tmp"); };
+        CHECK(std::ranges::count_if(whole.calls, copy) == 0);
+        CHECK(std::ranges::count_if(copied.calls, copy) > 0);
     }
 }

@@ -7,6 +7,7 @@
 #include <lit/core/interrupt.hpp>
 
 #include "loops/probe.hpp"
+#include "loops/saves_at.hpp"
 #include "loops/semantics_tools.hpp"
 #include "support/doctest.hpp"
 
@@ -42,15 +43,6 @@ struct Interrupted : probe::LineBase<Interrupted> {
     auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 0.01}}; }
 };
 
-struct SavesFirstEpoch {
-    using Role = lit::role::checkpoint;
-    std::filesystem::path path;
-    void on_train_epoch_end(auto& trainer, auto& /*module*/) const {
-        if (trainer.current_epoch() == 0) {
-            trainer.save_checkpoint(path);
-        }
-    }
-};
 struct KeepsProgress {
     lit::FitProgress* kept;
     void on_train_end(auto& trainer, auto& /*module*/) { *kept = trainer.progress(); }
@@ -90,7 +82,7 @@ TEST_SUITE("loops/broken_off") {
             Interrupted module;
             module.train_step_to_fail = 2;
             lit::FitProgress progress;
-            auto trainer = probe::trainer({.max_epochs = 2}, SavesFirstEpoch{file}, KeepsProgress{&progress});
+            auto trainer = probe::trainer({.max_epochs = 2}, probe::SavesAt{.path = file, .epoch_end = 0}, KeepsProgress{&progress});
             CHECK(trainer.fit(module, data).status == lit::Status::interrupted);
             module.trained.clear();
             CHECK(trainer.fit(module, data).status == lit::Status::finished);

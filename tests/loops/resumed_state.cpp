@@ -10,6 +10,7 @@
 #include <lit/optim/reduce_lr_on_plateau.hpp>
 
 #include "loops/probe.hpp"
+#include "loops/saves_at.hpp"
 #include "loops/semantics_tools.hpp"
 #include "support/doctest.hpp"
 
@@ -26,27 +27,7 @@
 
 namespace {
 
-struct SavesAt {
-    using Role = lit::role::checkpoint;
-    std::filesystem::path path;
-    std::int64_t step = -1, epoch_end = -1, val_end = -1;
-    void on_train_batch_end(auto& trainer, auto& /*module*/) const {
-        at(trainer, trainer.global_step(), step);
-    }
-    void on_train_epoch_end(auto& trainer, auto& /*module*/) const {
-        at(trainer, trainer.current_epoch(), epoch_end);
-    }
-    void on_validation_end(auto& trainer, auto& /*module*/) const {
-        if (!trainer.sanity_checking()) {
-            at(trainer, trainer.current_epoch(), val_end);
-        }
-    }
-    void at(auto& trainer, std::int64_t now, std::int64_t asked) const {
-        if (now == asked) {
-            trainer.save_checkpoint(path);
-        }
-    }
-};
+using probe::SavesAt;
 
 struct KeepsSteps {
     std::int64_t* kept;

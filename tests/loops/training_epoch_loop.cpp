@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <lit/loops/training_epoch_loop.hpp>
 
+#include <lit/strategies/ddp.hpp>
+
+#include "collectives/thread_ranks.hpp"
 #include "loops/probe.hpp"
 #include "support/doctest.hpp"
 
 #include <array>
+#include <chrono>
+#include <cstddef>
 #include <optional>
 
 namespace {
@@ -161,6 +166,23 @@ TEST_SUITE("loops/training_epoch_loop") {
             static_cast<void>(validations({.max_epochs = 2, .limit_train_batches = 4, .val_check_interval = 0.5},
                                           Stream{probe::batches(3)})),
             doctest::Contains("is a fraction of a loader that does not know its size"), lit::ConfigError);
+    }
+
+    TEST_CASE("a validation by the clock is one of all ranks, whatever the clock of each says") {
+        std::array<Steps, 2> steps;
+        std::array<probe::Line, 2> modules;
+        lit::testing::rethrow_first(lit::testing::run_thread_ranks(2, [&](lit::ProcessGroupCollective& ranks) {
+            const auto rank = static_cast<std::size_t>(ranks.rank());
+            auto train = probe::batches(3);
+            auto val = probe::batches(1);
+            // It is always time on rank 0, and never on the other.
+            lit::Trainer trainer{lit::DDP({}, ranks), lit::Fp32{},
+                                 Options{.max_epochs = 1, .val_check_interval = std::chrono::hours(rank)},
+                                 Validations{&steps[rank]}};
+            trainer.fit(modules[rank], train, val);
+        }));
+        CHECK(steps[0] == Steps{1, 2, 3});
+        CHECK(steps[1] == steps[0]);
     }
 
     TEST_CASE("skip_epoch ends the epoch without the step, the end hooks of the batch and the validation") {

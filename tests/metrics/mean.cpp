@@ -92,7 +92,7 @@ TEST_SUITE("metrics/mean") {
         metric.load_state(saved.state());
         metric.update(torch::ones({2}, torch::kMeta));
         CHECK(metric.compute().is_meta());
-        CHECK_THROWS_WITH_AS(metric.update(1.0), doctest::Contains("after values on meta"), lit::DataError);
+        CHECK_THROWS_WITH_AS(metric.update(1.0), doctest::Contains("after batches on meta"), lit::DataError);
     }
 
     TEST_CASE("MeanMetric reduces one type on all ranks, whatever each has counted in") {

@@ -37,6 +37,11 @@ run(cmake, "-S", pathlib.Path(source) / "tests" / "package", "-B", work / "build
 run(cmake, "--build", work / "build")
 for program in ("consumer", "precompiled", "sharing", "compiled"):
     print(run(work / "build" / program), end="")
+found = dict(line.split("=", 1) for line in (moved / "share/pkgconfig/lit.pc").read_text().splitlines()
+             if "=" in line.split(":")[0])
+at = found["prefix"].replace("${pcfiledir}", str(moved / "share/pkgconfig"))
+if pathlib.Path(at).resolve() != moved.resolve():
+    sys.exit(f"lit.pc says prefix={found['prefix']}, which is {at}; expected that of where it lies, {moved}")
 for text in ((moved / "share/cmake/lit/litTargets.cmake").read_text(),):
     if source in text:
         sys.exit("litTargets.cmake names the source folder")

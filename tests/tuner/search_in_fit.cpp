@@ -8,6 +8,7 @@
 #include <lit/tuner/batch_size_finder.hpp>
 #include <lit/tuner/learning_rate_finder.hpp>
 
+#include "loops/saves_at.hpp"
 #include "loops/semantics_tools.hpp"
 #include "support/doctest.hpp"
 #include "tuner/linear_model.hpp"
@@ -23,15 +24,6 @@
 
 namespace {
 
-struct SavesFirstEpoch {
-    using Role = lit::role::checkpoint;
-    std::filesystem::path path;
-    void on_train_epoch_end(auto& trainer, auto& /*module*/) const {
-        if (trainer.current_epoch() == 0) {
-            trainer.save_checkpoint(path);
-        }
-    }
-};
 struct Draws : tuner_test::LineModule<Draws> {
     using LineModule::LineModule;
     std::vector<double> drawn;
@@ -71,7 +63,7 @@ TEST_SUITE("tuner/search_in_fit") {
         auto data = tuner_test::loader(32);
         auto trainer = tuner_test::trainer(
             {.max_epochs = 2}, lit::LearningRateFinder<>{{.num_training_steps = 5, .update_attr = false}},
-            SavesFirstEpoch{file});
+            probe::SavesAt{.path = file, .epoch_end = 0});
         trainer.fit(whole, data);
         Draws resumed;
         auto again = tuner_test::trainer({.max_epochs = 2});

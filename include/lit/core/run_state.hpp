@@ -13,6 +13,7 @@
 #include <lit/core/stage.hpp>
 #include <lit/core/stage_clock.hpp>
 
+#include <array>
 #include <cstdint>
 #include <exception>
 #include <optional>
@@ -91,6 +92,8 @@ struct RunState {
 
     /// At the end of a run: nothing of it keeps pointing to what the module owns.
     void release_metrics();
+    /// Before a run: an exception may have ended the one before inside an epoch.
+    void forget_results();
 
     // --- what the loops say at the points where Lightning's logger connector is told ---
 
@@ -172,6 +175,9 @@ struct RunState {
         static constexpr int later = 2;
     };
 
+    [[nodiscard]] std::array<ResultCollection*, 4> all_results() {
+        return {&train_results, &fit_validation_results, &validate_results, &test_results};
+    }
     ResolvedLog prepare_log(MetricId name, const LogOptions& options, bool metric_object);
     [[nodiscard]] ResolvedLog resolve(MetricId name, const LogOptions& options) const;
     [[nodiscard]] double weight_of(MetricId name, const LogOptions& options, const ResolvedLog& resolved) const;

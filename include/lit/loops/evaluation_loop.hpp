@@ -12,7 +12,6 @@
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/evaluation_metrics.hpp>
-#include <lit/loops/module_modes.hpp>
 #include <lit/loops/limit.hpp>
 #include <lit/loops/signal_agreement.hpp>
 #include <lit/loops/trainer_options.hpp>
@@ -170,13 +169,7 @@ class EvaluationLoop {
             if (total == 0) {
                 return {};
             }
-            modes_ = {};
-            try {
-                return evaluate(at_most);
-            } catch (...) {
-                run_.put_modes_back_later(std::move(modes_));
-                throw;
-            }
+            return evaluate(at_most);
         } else {
             return {};
         }
@@ -235,7 +228,7 @@ class EvaluationLoop {
         if constexpr (PreparesEvaluation<std::remove_cvref_t<decltype(run_.strategy())>>) {
             run_.strategy().before_evaluation();
         }
-        modes_.capture(run_.module());
+        run_.keep_modes();
         if constexpr (module_listens<typename Kind::model_eval, Run>) {
             call_module<typename Kind::model_eval>(run_);
         } else {
@@ -336,8 +329,9 @@ class EvaluationLoop {
         state.reset_results();
         if constexpr (module_listens<typename Kind::model_train, Run>) {
             call_module<typename Kind::model_train>(run_);
+            run_.forget_modes();
         } else {
-            modes_.restore(run_.module());
+            run_.put_modes_back();
         }
         return metrics_.take_loaders();
     }
@@ -358,7 +352,6 @@ class EvaluationLoop {
     std::optional<std::int64_t> last_load_epoch_;
     std::vector<std::int64_t> max_batches_;
     std::vector<std::int64_t> put_in_order_;  ///< loaders that shuffled before `overfit_batches`
-    ModuleModes modes_;
     EvaluationMetrics metrics_;
     NoOutput no_output_;
 };

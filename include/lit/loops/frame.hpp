@@ -7,7 +7,6 @@
 #include <lit/core/freed_memory.hpp>
 #include <lit/core/interrupt.hpp>
 #include <lit/core/reflection.hpp>
-#include <lit/core/results.hpp>
 #include <lit/loops/checkpoint_connector.hpp>
 #include <lit/loops/checkpoint_source.hpp>
 #include <lit/loops/data_hparams.hpp>
@@ -57,10 +56,7 @@ class Frame {
             if (checkpoint) {
                 connector.restore_module_and_callbacks(*checkpoint);
             }
-            for (ResultCollection* results : {&state.train_results, &state.fit_validation_results,
-                                              &state.validate_results, &state.test_results}) {
-                results->reset();  // an exception may have ended the run before inside an epoch
-            }
+            state.forget_results();
             state.reset_results();
             state.reset_metrics();
             run_.strategy().setup(run_.module(), Fitting);

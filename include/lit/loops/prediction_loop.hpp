@@ -39,13 +39,7 @@ class PredictionLoop {
     template <class Predictions>
     void run(Predictions& predictions) {
         setup_data();
-        modes_ = {};
-        try {
-            predict(predictions);
-        } catch (...) {
-            run_.put_modes_back_later(std::move(modes_));
-            throw;
-        }
+        predict(predictions);
     }
 
  private:
@@ -117,7 +111,7 @@ class PredictionLoop {
         state.results = nullptr;
         state.running = RunningStage::predicting;
         state.progress.validation_batch.reset_on_run();
-        modes_.capture(run_.module());
+        run_.keep_modes();
         if constexpr (module_listens<hooks::on_predict_model_eval, Run>) {
             call_module<hooks::on_predict_model_eval>(run_);
         } else {
@@ -148,7 +142,7 @@ class PredictionLoop {
         });
         call_all<hooks::on_predict_epoch_end>(run_);
         call_all<hooks::on_predict_end>(run_);
-        modes_.restore(run_.module());
+        run_.put_modes_back();
     }
 
     template <class Output, class Batch>
@@ -173,7 +167,6 @@ class PredictionLoop {
     HeldLoader<requested_t<Source, PredictRequest>> loaders_;
     std::vector<std::int64_t> batches_;
     std::vector<bool> dropped_last_;  ///< of each loader that can drop a batch, as it was
-    ModuleModes modes_;
 };
 
 template <class Run>

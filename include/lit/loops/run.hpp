@@ -260,10 +260,11 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     /// Asks an evaluation, from its start hook, for its loaders anew.
     void reload_dataloaders() { reload_dataloaders_ = true; }
     [[nodiscard]] bool take_reload() { return std::exchange(reload_dataloaders_, false); }
-    /// For an exception on its way out of an evaluation: its hooks see the modes as they are, and whoever catches it may go on
-    /// training.
-    void put_modes_back_later(detail::ModuleModes modes) { modes_left_ = std::move(modes); }
-    void put_modes_back() { std::exchange(modes_left_, {}).restore(module_); }
+    /// The modes of the module's parts before an evaluation, which puts them back at its end; where an exception ends it, they are put
+    /// back once `on_exception` was called, since whoever catches it may go on training.
+    void keep_modes() { modes_.capture(module_); }
+    void forget_modes() { modes_ = {}; }
+    void put_modes_back() { std::exchange(modes_, {}).restore(module_); }
     void connect_ranks() {
         parts_.strategy.setup_environment();
         rank_ = collective().rank();
@@ -372,7 +373,7 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     std::optional<CollectiveRef> joint_;  ///< for metric objects; empty on one rank
     std::int64_t rank_ = 0;
     std::int64_t world_size_ = 1;
-    detail::ModuleModes modes_left_;  ///< of before an evaluation that broke off
+    detail::ModuleModes modes_;  ///< while an evaluation is under way, as they were before it
     bool reload_dataloaders_ = false;
     std::filesystem::path ckpt_path_;
 };

@@ -55,7 +55,7 @@ class ConfusionMatrix {
         const std::int64_t classes = options_.num_classes;
         const detail::Labels labels =
             detail::labels_of(who, classes, 1, options_.ignore_index, preds, target);
-        require_device(target);
+        device_.meet(who, counts_, target.device());
         if (!counts_.defined()) {
             counts_ = empty_counts(target.device());
         }
@@ -69,7 +69,7 @@ class ConfusionMatrix {
 
     at::Tensor forward(const at::Tensor& preds, const at::Tensor& target) {
         ConfusionMatrix batch(options_);
-        require_device(target);
+        device_.meet(who, counts_, target.device());
         batch.update(preds, target);
         const detail::StateScope scope;
         counts_ = counts_.defined() ? counts_ + batch.counts_ : batch.counts_;
@@ -87,7 +87,6 @@ class ConfusionMatrix {
 
     void reset() {
         counts_.reset();
-        loaded_ = false;
         outside_.reset();
     }
 
@@ -115,7 +114,7 @@ class ConfusionMatrix {
         at::Tensor counts = empty_counts(saved.device());
         counts.select(0, 0).narrow(0, 0, classes * classes).copy_(saved.reshape({-1}));
         counts_ = std::move(counts);
-        loaded_ = true;
+        device_.loaded();
         outside_.reset();
     }
     [[nodiscard]] const ConfusionMatrixOptions& options() const { return options_; }
@@ -152,20 +151,10 @@ class ConfusionMatrix {
         return at::zeros({1, options_.num_classes * options_.num_classes + 1},
                          at::TensorOptions().dtype(at::kLong).device(device));
     }
-    void require_device(const at::Tensor& target) {
-        if (std::exchange(loaded_, false)) {
-            counts_ = counts_.to(target.device());
-        }
-        if (counts_.defined() && target.device() != counts_.device()) {
-            throw DataError(std::string(who) + ": a batch on " + target.device().str() +
-                            " after batches on " + counts_.device().str() +
-                            ". Call reset() before another device.");
-        }
-    }
 
     ConfusionMatrixOptions options_;
     at::Tensor counts_;  ///< int64 [1, C * C + 1]
-    bool loaded_ = false;  ///< they came from load_state, and go to the device of the first batch
+    detail::StateDevice device_;
     detail::OutsideCount outside_;
 };
 static_assert(MetricOf<ConfusionMatrix, at::Tensor, at::Tensor>);

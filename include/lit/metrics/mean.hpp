@@ -85,7 +85,6 @@ class MeanMetric {
 
     void reset() {
         sums_.reset();
-        loaded_ = false;
         batch_value_.reset();
     }
 
@@ -115,7 +114,7 @@ class MeanMetric {
                                   detail::shape_text(weight) + ", expected one number each.");
         }
         sums_ = at::stack({total.reshape({}), weight.reshape({}), at::zeros({}, total.options())});
-        loaded_ = true;
+        device_.loaded();
     }
     [[nodiscard]] const MeanMetricOptions& options() const { return options_; }
 
@@ -144,13 +143,7 @@ class MeanMetric {
     }
 
     void add(const at::Tensor& sums) {
-        if (std::exchange(loaded_, false)) {
-            sums_ = sums_.to(sums.device());
-        }
-        if (sums_.defined() && sums_.device() != sums.device()) {
-            throw DataError("MeanMetric: a value on " + sums.device().str() + " after values on " +
-                            sums_.device().str() + ". Call reset() before another device.");
-        }
+        device_.meet("MeanMetric", sums_, sums.device());
         sums_ = sums_.defined() ? sums_ + sums : sums;
     }
 
@@ -180,7 +173,7 @@ class MeanMetric {
 
     MeanMetricOptions options_;
     at::Tensor sums_;
-    bool loaded_ = false;  ///< it came from load_state, and goes to the device of the first batch
+    detail::StateDevice device_;
     at::Tensor batch_value_;
 };
 static_assert(MetricOf<MeanMetric, at::Tensor>);

@@ -175,6 +175,28 @@ class OutsideCount {
     at::Tensor count_;
 };
 
+/// Where a metric's state is: on the device of its batches. One that was loaded, as a clone's is, goes to that of the next batch.
+class StateDevice {
+ public:
+    void loaded() { loaded_ = true; }
+    /// Before a batch on `device` is added to the state, which is undefined without one before.
+    /// Errors  DataError for another device than that of the batches before.
+    void meet(std::string_view who, at::Tensor& state, at::Device device) {
+        const bool follows = std::exchange(loaded_, false);
+        if (!state.defined() || state.device() == device) {
+            return;
+        }
+        if (!follows) {
+            throw DataError(std::string(who) + ": a batch on " + device.str() + " after batches on " +
+                            state.device().str() + ". Call reset() before another device.");
+        }
+        state = state.to(device);
+    }
+
+ private:
+    bool loaded_ = false;
+};
+
 /// True positives, predictions and targets of every class: what accuracy and F1 are made of.
 ///
 /// Source  torchmetrics 1.9, functional/classification/stat_scores.py, `multidim_average="global"`.
@@ -193,7 +215,7 @@ class StatScores {
     void update(const at::Tensor& preds, const at::Tensor& target) {
         const StateScope scope;
         const Labels labels = labels_of(who_, num_classes_, top_k_, ignore_index_, preds, target);
-        require_device(target);
+        device_.meet(who_, counts_, target.device());
         if (!counts_.defined()) {
             counts_ = empty_counts(target.device());
         }
@@ -225,7 +247,7 @@ class StatScores {
     /// The batch alone, added to what was there.
     [[nodiscard]] StatScores forward(const at::Tensor& preds, const at::Tensor& target) {
         StatScores batch(who_, num_classes_, top_k_, average_, ignore_index_);
-        require_device(target);
+        device_.meet(who_, counts_, target.device());
         batch.update(preds, target);
         const StateScope scope;
         counts_ = counts_.defined() ? counts_ + batch.counts_ : batch.counts_;
@@ -235,7 +257,6 @@ class StatScores {
 
     void reset() {
         counts_.reset();
-        loaded_ = false;
         outside_.reset();
     }
     void check() const { outside_.check(who_, num_classes_); }
@@ -282,7 +303,7 @@ class StatScores {
         set(1, tp + fp);
         set(2, tp + fn);
         counts_ = std::move(counts);
-        loaded_ = true;
+        device_.loaded();
         outside_.reset();
     }
 
@@ -322,16 +343,6 @@ class StatScores {
             .select(0, index)
             .narrow(0, 0, visible());
     }
-    void require_device(const at::Tensor& target) {
-        if (std::exchange(loaded_, false)) {
-            counts_ = counts_.to(target.device());
-        }
-        if (counts_.defined() && target.device() != counts_.device()) {
-            throw DataError(std::string(who_) + ": a batch on " + target.device().str() +
-                            " after batches on " + counts_.device().str() +
-                            ". Call reset() before another device.");
-        }
-    }
 
     std::string_view who_;
     std::int64_t num_classes_;
@@ -339,7 +350,7 @@ class StatScores {
     Average average_;
     std::optional<std::int64_t> ignore_index_;
     at::Tensor counts_;  ///< int64 [3, bins]: true positives, predictions, targets
-    bool loaded_ = false;  ///< they came from load_state, and go to the device of the first batch
+    StateDevice device_;
     OutsideCount outside_;
 };
 

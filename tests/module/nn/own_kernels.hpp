@@ -2,21 +2,26 @@
 #pragma once
 
 #include <lit/module/nn/layer.hpp>
+#include <lit/module/nn/losses.hpp>
 #include <lit/module/nn/sequential.hpp>
 
 #include "support/doctest.hpp"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 /// What the tests of own kernels share.
@@ -36,6 +41,33 @@ inline double off(const at::Tensor& found, const at::Tensor& expected) {
     return largest(found.to(at::kDouble) - expected.to(at::kDouble)) / (all > 0.0 ? all : 1.0);
 }
 inline at::Tensor tensor(const std::vector<float>& values) { return at::tensor(values); }
+
+/// A step of a batch of nothing, of samples of these sizes: no loss, and gradients of 0.
+template <class Net>
+void takes_nothing(Net& net, std::vector<std::int64_t> sizes) {
+    sizes.insert(sizes.begin(), 0);
+    const auto step = net->template step<nn::CrossEntropy>(at::empty(sizes), at::empty({0}, at::kLong));
+    CHECK(std::isnan(step.loss.template item<float>()));
+    step.backward();
+    for (const auto& parameter : net->named_parameters()) {
+        CAPTURE(parameter.key());
+        CHECK(at::equal(parameter.value().grad(), at::zeros_like(parameter.value())));
+    }
+    net->zero_grad();
+}
+/// Freezes parameters, takes a step, and looks who has a gradient.
+template <class Head, class Net>
+void freezes(Net& net, const std::vector<std::string>& frozen, const at::Tensor& x,
+             const at::Tensor& target) {
+    for (const std::string& name : frozen) {
+        net->named_parameters()[name].set_requires_grad(false);
+    }
+    net->template step<Head>(x, target).backward();
+    for (const auto& parameter : net->named_parameters()) {
+        CAPTURE(parameter.key());
+        CHECK(parameter.value().grad().defined() == parameter.value().requires_grad());
+    }
+}
 
 /// A network with ATen's kernels and the same with its own, of the same weights.
 template <class... Layers>

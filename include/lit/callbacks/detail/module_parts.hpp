@@ -63,7 +63,7 @@ void flatten_into(Modules& modules, std::vector<torch::nn::Module*>& leaves) {
 template <class F>
 bool with_batch_norm(torch::nn::Module& module, F&& f) {
     const auto attempt = [&]<class Norm>(std::type_identity<Norm>) {
-        auto* norm = dynamic_cast<Norm*>(&module);
+        auto* norm = module.as<Norm>();
         if (norm != nullptr) {
             f(*norm);
         }

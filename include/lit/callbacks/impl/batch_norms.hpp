@@ -2,12 +2,12 @@
 #pragma once
 
 #include <lit/callbacks/detail/batch_norms.hpp>
+#include <lit/callbacks/detail/module_parts.hpp>
 #include <lit/core/compiled.hpp>
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/GradMode.h>
 #include <torch/nn/module.h>
-#include <torch/nn/modules/batchnorm.h>
 
 #include <optional>
 #include <utility>
@@ -28,16 +28,10 @@ struct BatchNormHandle {
 };
 
 inline void collect_batch_norms(torch::nn::Module& module, std::vector<BatchNormHandle>& into) {
-    const auto add = [&into](auto* norm) {
-        if (norm != nullptr) {
-            into.push_back({norm->running_mean, norm->running_var, norm->num_batches_tracked,
-                            &norm->options.momentum()});
-        }
-        return norm != nullptr;
-    };
-    static_cast<void>(add(module.as<torch::nn::BatchNorm1dImpl>()) ||
-                      add(module.as<torch::nn::BatchNorm2dImpl>()) ||
-                      add(module.as<torch::nn::BatchNorm3dImpl>()));
+    with_batch_norm(module, [&into](auto& norm) {
+        into.push_back(
+            {norm.running_mean, norm.running_var, norm.num_batches_tracked, &norm.options.momentum()});
+    });
     for (const auto& child : module.children()) {
         collect_batch_norms(*child, into);
     }

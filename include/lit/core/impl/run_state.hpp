@@ -45,8 +45,14 @@ LIT_INLINE void RunState::log_metric(MetricId name, const MetricRef& metric, con
 }
 
 LIT_INLINE void RunState::release_metrics() {
-    for (ResultCollection* each : {&train_results, &fit_validation_results, &validate_results, &test_results}) {
+    for (ResultCollection* each : all_results()) {
         each->release_metrics();
+    }
+}
+
+LIT_INLINE void RunState::forget_results() {
+    for (ResultCollection* each : all_results()) {
+        each->reset();
     }
 }
 

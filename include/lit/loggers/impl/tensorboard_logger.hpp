@@ -29,8 +29,8 @@ LIT_INLINE TensorBoardLogger::TensorBoardLogger(TensorBoardLoggerOptions options
 }
 
 LIT_INLINE void TensorBoardLogger::log_hyperparams(const Dict& params) {
-    constexpr std::array<Scalar, 1> placeholder = {Scalar{"hp_metric", -1.0}};
-    log_hyperparams(params, options_.default_hp_metric ? std::span<const Scalar>(placeholder)
+    constexpr std::array<Scalar, 1> default_metric = {Scalar{"hp_metric", -1.0}};
+    log_hyperparams(params, options_.default_hp_metric ? std::span<const Scalar>(default_metric)
                                                        : std::span<const Scalar>());
 }
 

@@ -82,21 +82,18 @@ class BatchNormState {
             from = x_turned_.data();
             to = turned_.data();
         }
-        with_best_sums([&](auto sums) {
-            using Sums = decltype(sums);
-            if (trained_ && batch > 0) {
-                channel_moments<Sums>(layout(batch), from, own_mean_.data(), own_variance_.data());
-                remember(batch, static_cast<float>(share));
-            } else {
-                std::copy_n(running_mean_.of(made_->running_mean), channels, own_mean_.data());
-                std::copy_n(running_var_.of(made_->running_var), channels, own_variance_.data());
-            }
-            std::ranges::transform(own_variance_, own_inverse_std_.data(), [&](float variance) {
-                return static_cast<float>(1.0 / std::sqrt(variance + made_->options.eps()));
-            });
-            channel_norm<Sums>(layout(batch), from, own_mean_.data(), own_inverse_std_.data(),
-                               weight_.of(parameters_.weight), bias_.of(parameters_.bias), to);
+        if (trained_ && batch > 0) {
+            channel_moments(layout(batch), from, own_mean_.data(), own_variance_.data());
+            remember(batch, static_cast<float>(share));
+        } else {
+            std::copy_n(running_mean_.of(made_->running_mean), channels, own_mean_.data());
+            std::copy_n(running_var_.of(made_->running_var), channels, own_variance_.data());
+        }
+        std::ranges::transform(own_variance_, own_inverse_std_.data(), [&](float variance) {
+            return static_cast<float>(1.0 / std::sqrt(variance + made_->options.eps()));
         });
+        channel_norm(layout(batch), from, own_mean_.data(), own_inverse_std_.data(),
+                     weight_.of(parameters_.weight), bias_.of(parameters_.bias), to);
         if constexpr (plane == 1) {
             turn(channels, batch, to, y);
         }
@@ -112,11 +109,9 @@ class BatchNormState {
             to = dx == nullptr ? nullptr : turned_.data();
         }
         std::array<float, channels> by_weight, by_bias;
-        with_best_sums([&](auto sums) {
-            channel_norm_back<decltype(sums)>(layout(batch), from, own_mean_.data(), own_inverse_std_.data(),
-                                              weight_.of(parameters_.weight), trained_, by_output, to,
-                                              by_weight.data(), by_bias.data());
-        });
+        channel_norm_back(layout(batch), from, own_mean_.data(), own_inverse_std_.data(),
+                          weight_.of(parameters_.weight), trained_, by_output, to, by_weight.data(),
+                          by_bias.data());
         parameters_.write_weight([&](float* grad) { std::ranges::copy(by_weight, grad); });
         parameters_.write_bias([&](float* grad) { std::ranges::copy(by_bias, grad); });
         if constexpr (plane == 1) {

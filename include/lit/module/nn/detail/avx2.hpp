@@ -89,4 +89,16 @@ template <bool Whole, std::int64_t Rest>
 }
 
 }  // namespace lit::nn::detail::avx2
+#else
+
+namespace lit::nn::detail {
+namespace plain {
+
+/// There are plain loops alone here, and what asks for AVX2 is given them.
+constexpr bool available() { return false; }
+
+}  // namespace plain
+namespace avx2 = plain;
+
+}  // namespace lit::nn::detail
 #endif

@@ -28,44 +28,46 @@ struct GradientSums {
     double along = 0.0;
 };
 
-struct PlainSums {
-    static double sum(std::int64_t count, const float* x) {
-        double all = 0.0;
-        for (std::int64_t i = 0; i < count; ++i) {
-            all += x[i];
-        }
-        return all;
+namespace plain {
+
+inline double sum(std::int64_t count, const float* x) {
+    double all = 0.0;
+    for (std::int64_t i = 0; i < count; ++i) {
+        all += x[i];
     }
-    /// Of the squares of x - mean.
-    static double squares(std::int64_t count, const float* x, float mean) {
-        double all = 0.0;
-        for (std::int64_t i = 0; i < count; ++i) {
-            all += (x[i] - mean) * (x[i] - mean);
-        }
-        return all;
+    return all;
+}
+/// Of the squares of x - mean.
+inline double squares(std::int64_t count, const float* x, float mean) {
+    double all = 0.0;
+    for (std::int64_t i = 0; i < count; ++i) {
+        all += (x[i] - mean) * (x[i] - mean);
     }
-    static GradientSums gradient_sums(std::int64_t count, const float* x, float mean, const float* dy) {
-        GradientSums all;
-        for (std::int64_t i = 0; i < count; ++i) {
-            all.plain += dy[i];
-            all.along += (x[i] - mean) * dy[i];
-        }
-        return all;
+    return all;
+}
+inline GradientSums gradient_sums(std::int64_t count, const float* x, float mean, const float* dy) {
+    GradientSums all;
+    for (std::int64_t i = 0; i < count; ++i) {
+        all.plain += dy[i];
+        all.along += (x[i] - mean) * dy[i];
     }
-    /// y = x factor + shift.
-    static void scale(std::int64_t count, const float* x, float factor, float shift, float* y) {
-        for (std::int64_t i = 0; i < count; ++i) {
-            y[i] = x[i] * factor + shift;
-        }
+    return all;
+}
+/// y = x factor + shift.
+inline void scale(std::int64_t count, const float* x, float factor, float shift, float* y) {
+    for (std::int64_t i = 0; i < count; ++i) {
+        y[i] = x[i] * factor + shift;
     }
-    /// dx = (dy - mean_dy - (x - mean) slope) factor.
-    static void scale_back(std::int64_t count, const float* x, float mean, float slope, const float* dy,
-                           float mean_dy, float factor, float* dx) {
-        for (std::int64_t i = 0; i < count; ++i) {
-            dx[i] = (dy[i] - mean_dy - (x[i] - mean) * slope) * factor;
-        }
+}
+/// dx = (dy - mean_dy - (x - mean) slope) factor.
+inline void scale_back(std::int64_t count, const float* x, float mean, float slope, const float* dy,
+                       float mean_dy, float factor, float* dx) {
+    for (std::int64_t i = 0; i < count; ++i) {
+        dx[i] = (dy[i] - mean_dy - (x[i] - mean) * slope) * factor;
     }
-};
+}
+
+}  // namespace plain
 
 #if defined(__x86_64__)
 namespace avx2 {
@@ -74,142 +76,150 @@ namespace avx2 {
     const __m256 none = _mm256_setzero_ps();
     return _mm_cvtss_f32(sums(x, none, none, none));
 }
-struct Sums {
-    [[gnu::target("avx2,fma")]] static double sum(std::int64_t count, const float* x) {
-        __m256 all[4]{};
-        std::int64_t i = 0;
-        for (; i + 32 <= count; i += 32) {
+[[gnu::target("avx2,fma")]] inline double sum(std::int64_t count, const float* x) {
+    __m256 all[4]{};
+    std::int64_t i = 0;
+    for (; i + 32 <= count; i += 32) {
 #pragma GCC unroll 4
-            for (int v = 0; v < 4; ++v) {
-                all[v] = _mm256_add_ps(all[v], _mm256_loadu_ps(x + i + 8 * v));
-            }
+        for (int v = 0; v < 4; ++v) {
+            all[v] = _mm256_add_ps(all[v], _mm256_loadu_ps(x + i + 8 * v));
         }
-        for (; i + 8 <= count; i += 8) {
-            all[0] = _mm256_add_ps(all[0], _mm256_loadu_ps(x + i));
-        }
-        all[1] = _mm256_add_ps(all[1], _mm256_maskload_ps(x + i, lanes(count - i)));
-        return total(_mm256_add_ps(_mm256_add_ps(all[0], all[1]), _mm256_add_ps(all[2], all[3])));
     }
-    [[gnu::target("avx2,fma")]] static double squares(std::int64_t count, const float* x, float mean) {
-        const __m256 center = _mm256_set1_ps(mean);
-        __m256 all[2]{};
-        std::int64_t i = 0;
-        for (; i + 16 <= count; i += 16) {
+    for (; i + 8 <= count; i += 8) {
+        all[0] = _mm256_add_ps(all[0], _mm256_loadu_ps(x + i));
+    }
+    all[1] = _mm256_add_ps(all[1], _mm256_maskload_ps(x + i, lanes(count - i)));
+    return total(_mm256_add_ps(_mm256_add_ps(all[0], all[1]), _mm256_add_ps(all[2], all[3])));
+}
+[[gnu::target("avx2,fma")]] inline double squares(std::int64_t count, const float* x, float mean) {
+    const __m256 center = _mm256_set1_ps(mean);
+    __m256 all[2]{};
+    std::int64_t i = 0;
+    for (; i + 16 <= count; i += 16) {
 #pragma GCC unroll 2
-            for (int v = 0; v < 2; ++v) {
-                const __m256 off = _mm256_sub_ps(_mm256_loadu_ps(x + i + 8 * v), center);
-                all[v] = _mm256_fmadd_ps(off, off, all[v]);
-            }
+        for (int v = 0; v < 2; ++v) {
+            const __m256 off = _mm256_sub_ps(_mm256_loadu_ps(x + i + 8 * v), center);
+            all[v] = _mm256_fmadd_ps(off, off, all[v]);
         }
-        for (; i < count; i += 8) {
-            const __m256i those = lanes(count - i);
-            const __m256 off = _mm256_and_ps(_mm256_castsi256_ps(those),
-                                             _mm256_sub_ps(_mm256_maskload_ps(x + i, those), center));
-            all[0] = _mm256_fmadd_ps(off, off, all[0]);
-        }
-        return total(_mm256_add_ps(all[0], all[1]));
     }
-    [[gnu::target("avx2,fma")]] static GradientSums gradient_sums(std::int64_t count, const float* x,
-                                                                  float mean, const float* dy) {
-        const __m256 center = _mm256_set1_ps(mean);
-        __m256 all[2]{}, along[2]{};
-        std::int64_t i = 0;
-        for (; i + 16 <= count; i += 16) {
+    for (; i < count; i += 8) {
+        const __m256i those = lanes(count - i);
+        const __m256 off = _mm256_and_ps(_mm256_castsi256_ps(those),
+                                         _mm256_sub_ps(_mm256_maskload_ps(x + i, those), center));
+        all[0] = _mm256_fmadd_ps(off, off, all[0]);
+    }
+    return total(_mm256_add_ps(all[0], all[1]));
+}
+[[gnu::target("avx2,fma")]] inline GradientSums gradient_sums(std::int64_t count, const float* x, float mean,
+                                                              const float* dy) {
+    const __m256 center = _mm256_set1_ps(mean);
+    __m256 all[2]{}, along[2]{};
+    std::int64_t i = 0;
+    for (; i + 16 <= count; i += 16) {
 #pragma GCC unroll 2
-            for (int v = 0; v < 2; ++v) {
-                const __m256 d = _mm256_loadu_ps(dy + i + 8 * v);
-                all[v] = _mm256_add_ps(all[v], d);
-                along[v] =
-                    _mm256_fmadd_ps(_mm256_sub_ps(_mm256_loadu_ps(x + i + 8 * v), center), d, along[v]);
-            }
-        }
-        for (; i < count; i += 8) {
-            const __m256i those = lanes(count - i);
-            const __m256 d = _mm256_maskload_ps(dy + i, those);
-            const __m256 off = _mm256_and_ps(_mm256_castsi256_ps(those),
-                                             _mm256_sub_ps(_mm256_maskload_ps(x + i, those), center));
-            all[0] = _mm256_add_ps(all[0], d);
-            along[0] = _mm256_fmadd_ps(off, d, along[0]);
-        }
-        return {total(_mm256_add_ps(all[0], all[1])), total(_mm256_add_ps(along[0], along[1]))};
-    }
-    [[gnu::target("avx2,fma")]] static void scale(std::int64_t count, const float* x, float factor,
-                                                  float shift, float* y) {
-        const __m256 by = _mm256_set1_ps(factor), and_then = _mm256_set1_ps(shift);
-        std::int64_t i = 0;
-        for (; i + 8 <= count; i += 8) {
-            _mm256_storeu_ps(y + i, _mm256_fmadd_ps(_mm256_loadu_ps(x + i), by, and_then));
-        }
-        if (i < count) {
-            const __m256 rest = _mm256_maskload_ps(x + i, lanes(count - i));
-            store_first(y + i, _mm256_fmadd_ps(rest, by, and_then), count - i);
+        for (int v = 0; v < 2; ++v) {
+            const __m256 d = _mm256_loadu_ps(dy + i + 8 * v);
+            all[v] = _mm256_add_ps(all[v], d);
+            along[v] = _mm256_fmadd_ps(_mm256_sub_ps(_mm256_loadu_ps(x + i + 8 * v), center), d, along[v]);
         }
     }
-    [[gnu::target("avx2,fma")]] static void scale_back(std::int64_t count, const float* x, float mean,
-                                                       float slope, const float* dy, float mean_dy,
-                                                       float factor, float* dx) {
-        const __m256 center = _mm256_set1_ps(mean), less = _mm256_set1_ps(slope);
-        const __m256 even = _mm256_set1_ps(mean_dy), by = _mm256_set1_ps(factor);
-        for (std::int64_t i = 0; i < count; i += 8) {
-            const __m256i those = lanes(count - i);
-            const __m256 off = _mm256_sub_ps(_mm256_maskload_ps(x + i, those), center);
-            const __m256 d = _mm256_sub_ps(_mm256_maskload_ps(dy + i, those), even);
-            store_first(dx + i, _mm256_mul_ps(_mm256_fnmadd_ps(off, less, d), by), count - i);
-        }
+    for (; i < count; i += 8) {
+        const __m256i those = lanes(count - i);
+        const __m256 d = _mm256_maskload_ps(dy + i, those);
+        const __m256 off = _mm256_and_ps(_mm256_castsi256_ps(those),
+                                         _mm256_sub_ps(_mm256_maskload_ps(x + i, those), center));
+        all[0] = _mm256_add_ps(all[0], d);
+        along[0] = _mm256_fmadd_ps(off, d, along[0]);
     }
-};
+    return {total(_mm256_add_ps(all[0], all[1])), total(_mm256_add_ps(along[0], along[1]))};
+}
+[[gnu::target("avx2,fma")]] inline void scale(std::int64_t count, const float* x, float factor, float shift,
+                                              float* y) {
+    const __m256 by = _mm256_set1_ps(factor), and_then = _mm256_set1_ps(shift);
+    std::int64_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        _mm256_storeu_ps(y + i, _mm256_fmadd_ps(_mm256_loadu_ps(x + i), by, and_then));
+    }
+    if (i < count) {
+        const __m256 rest = _mm256_maskload_ps(x + i, lanes(count - i));
+        store_first(y + i, _mm256_fmadd_ps(rest, by, and_then), count - i);
+    }
+}
+[[gnu::target("avx2,fma")]] inline void scale_back(std::int64_t count, const float* x, float mean,
+                                                   float slope, const float* dy, float mean_dy, float factor,
+                                                   float* dx) {
+    const __m256 center = _mm256_set1_ps(mean), less = _mm256_set1_ps(slope);
+    const __m256 even = _mm256_set1_ps(mean_dy), by = _mm256_set1_ps(factor);
+    for (std::int64_t i = 0; i < count; i += 8) {
+        const __m256i those = lanes(count - i);
+        const __m256 off = _mm256_sub_ps(_mm256_maskload_ps(x + i, those), center);
+        const __m256 d = _mm256_sub_ps(_mm256_maskload_ps(dy + i, those), even);
+        store_first(dx + i, _mm256_mul_ps(_mm256_fnmadd_ps(off, less, d), by), count - i);
+    }
+}
 
 }  // namespace avx2
 #endif
 
-/// The sum of numbers that lie side by side.
 inline double sum(std::int64_t count, const float* x) {
-#if defined(__x86_64__)
+    return avx2::available() ? avx2::sum(count, x) : plain::sum(count, x);
+}
+inline double squares(std::int64_t count, const float* x, float mean) {
+    return avx2::available() ? avx2::squares(count, x, mean) : plain::squares(count, x, mean);
+}
+inline GradientSums gradient_sums(std::int64_t count, const float* x, float mean, const float* dy) {
+    return avx2::available() ? avx2::gradient_sums(count, x, mean, dy)
+                             : plain::gradient_sums(count, x, mean, dy);
+}
+inline void scale(std::int64_t count, const float* x, float factor, float shift, float* y) {
     if (avx2::available()) {
-        return avx2::Sums::sum(count, x);
+        return avx2::scale(count, x, factor, shift, y);
     }
-#endif
-    return PlainSums::sum(count, x);
+    plain::scale(count, x, factor, shift, y);
+}
+inline void scale_back(std::int64_t count, const float* x, float mean, float slope, const float* dy,
+                       float mean_dy, float factor, float* dx) {
+    if (avx2::available()) {
+        return avx2::scale_back(count, x, mean, slope, dy, mean_dy, factor, dx);
+    }
+    plain::scale_back(count, x, mean, slope, dy, mean_dy, factor, dx);
 }
 
 /// The mean and the variance of each channel, without Bessel's correction.
-template <class Sums>
-void channel_moments(Channels at, const float* x, float* mean, float* variance) {
+inline void channel_moments(Channels at, const float* x, float* mean, float* variance) {
     const auto numbers = static_cast<double>(at.pieces * at.length);
     for (std::int64_t c = 0; c < at.count; ++c, x += at.next) {
-        double all = 0.0, squares = 0.0;
+        double all = 0.0, off = 0.0;
         for (std::int64_t i = 0; i < at.pieces; ++i) {
-            all += Sums::sum(at.length, x + i * at.stride);
+            all += sum(at.length, x + i * at.stride);
         }
         mean[c] = static_cast<float>(all / numbers);
         for (std::int64_t i = 0; i < at.pieces; ++i) {
-            squares += Sums::squares(at.length, x + i * at.stride, mean[c]);
+            off += squares(at.length, x + i * at.stride, mean[c]);
         }
-        variance[c] = static_cast<float>(squares / numbers);
+        variance[c] = static_cast<float>(off / numbers);
     }
 }
 /// y = (x - mean) inverse_std weight + bias.
-template <class Sums>
-void channel_norm(Channels at, const float* x, const float* mean, const float* inverse_std,
-                  const float* weight, const float* bias, float* y) {
+inline void channel_norm(Channels at, const float* x, const float* mean, const float* inverse_std,
+                         const float* weight, const float* bias, float* y) {
     for (std::int64_t c = 0; c < at.count; ++c, x += at.next, y += at.next) {
         const float factor = inverse_std[c] * weight[c];
         for (std::int64_t i = 0; i < at.pieces; ++i) {
-            Sums::scale(at.length, x + i * at.stride, factor, bias[c] - mean[c] * factor, y + i * at.stride);
+            scale(at.length, x + i * at.stride, factor, bias[c] - mean[c] * factor, y + i * at.stride);
         }
     }
 }
 /// The gradients of that; `of_batch` is whether the moments are those of x, and change with it. `dx` may be null.
-template <class Sums>
-void channel_norm_back(Channels at, const float* x, const float* mean, const float* inverse_std,
-                       const float* weight, bool of_batch, const float* dy, float* dx, float* by_weight,
-                       float* by_bias) {
+inline void channel_norm_back(Channels at, const float* x, const float* mean, const float* inverse_std,
+                              const float* weight, bool of_batch, const float* dy, float* dx,
+                              float* by_weight, float* by_bias) {
     const auto numbers = static_cast<double>(at.pieces * at.length);
     for (std::int64_t c = 0; c < at.count; ++c, x += at.next, dy += at.next) {
         GradientSums all;
         for (std::int64_t i = 0; i < at.pieces; ++i) {
             const GradientSums piece =
-                Sums::gradient_sums(at.length, x + i * at.stride, mean[c], dy + i * at.stride);
+                gradient_sums(at.length, x + i * at.stride, mean[c], dy + i * at.stride);
             all.plain += piece.plain;
             all.along += piece.along;
         }
@@ -220,22 +230,11 @@ void channel_norm_back(Channels at, const float* x, const float* mean, const flo
             const auto slope = static_cast<float>(of_batch ? all.along / numbers * inverse_variance : 0.0);
             const auto mean_dy = static_cast<float>(of_batch ? all.plain / numbers : 0.0);
             for (std::int64_t i = 0; i < at.pieces; ++i) {
-                Sums::scale_back(at.length, x + i * at.stride, mean[c], slope, dy + i * at.stride, mean_dy,
-                                 inverse_std[c] * weight[c], dx + c * at.next + i * at.stride);
+                scale_back(at.length, x + i * at.stride, mean[c], slope, dy + i * at.stride, mean_dy,
+                           inverse_std[c] * weight[c], dx + c * at.next + i * at.stride);
             }
         }
     }
-}
-
-/// Calls one of them with the kernels that the processor has: `with_best_sums([&](auto sums) { ...<decltype(sums)>(...); })`.
-template <class Call>
-void with_best_sums(Call&& call) {
-#if defined(__x86_64__)
-    if (avx2::available()) {
-        return call(avx2::Sums{});
-    }
-#endif
-    call(PlainSums{});
 }
 
 }  // namespace lit::nn::detail

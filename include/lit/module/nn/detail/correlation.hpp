@@ -234,21 +234,17 @@ void correlate_back(Places places, const std::int64_t* offsets, const float* dy,
 template <std::int64_t Filters>
 void correlate(Places places, std::int64_t depth, const float* weight, const std::int64_t* offsets,
                const float* bias, const float* from, float* y) {
-#if defined(__x86_64__)
     if (avx2::available()) {
         return avx2::correlate<Filters>(places, depth, weight, offsets, bias, from, y);
     }
-#endif
     plain::correlate<Filters>(places, depth, weight, offsets, bias, from, y);
 }
 template <std::int64_t Filters, std::int64_t Depth>
 void correlate_back(Places places, const std::int64_t* offsets, const float* dy, const float* from,
                     float* by_weight) {
-#if defined(__x86_64__)
     if (avx2::available()) {
         return avx2::correlate_back<Filters, Depth>(places, offsets, dy, from, by_weight);
     }
-#endif
     plain::correlate_back<Filters, Depth>(places, offsets, dy, from, by_weight);
 }
 

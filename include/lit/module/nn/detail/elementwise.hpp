@@ -156,6 +156,19 @@ struct DropoutKernel {
 #endif
 };
 
+namespace plain {
+
+template <class Kernel>
+void map(std::int64_t count, const float* x, float* y) {
+    std::transform(x, x + count, y, Kernel::plain);
+}
+template <class Kernel>
+void zip(std::int64_t count, const float* a, const float* b, float* to) {
+    std::transform(a, a + count, b, to, Kernel::plain);
+}
+
+}  // namespace plain
+
 #if defined(__x86_64__)
 namespace avx2 {
 
@@ -189,22 +202,18 @@ template <class Kernel>
 /// y[i] = Kernel of x[i]; y may be x.
 template <class Kernel>
 void map(std::int64_t count, const float* x, float* y) {
-#if defined(__x86_64__)
     if (avx2::available()) {
         return avx2::map<Kernel>(count, x, y);
     }
-#endif
-    std::transform(x, x + count, y, Kernel::plain);
+    plain::map<Kernel>(count, x, y);
 }
 /// to[i] = Kernel of a[i] and b[i]; `to` may be one of them.
 template <class Kernel>
 void zip(std::int64_t count, const float* a, const float* b, float* to) {
-#if defined(__x86_64__)
     if (avx2::available()) {
         return avx2::zip<Kernel>(count, a, b, to);
     }
-#endif
-    std::transform(a, a + count, b, to, Kernel::plain);
+    plain::zip<Kernel>(count, a, b, to);
 }
 
 }  // namespace lit::nn::detail

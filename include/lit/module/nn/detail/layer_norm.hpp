@@ -181,21 +181,17 @@ template <std::int64_t Width>
 template <std::int64_t Width>
 void layer_norm(std::int64_t rows, const float* x, const float* weight, const float* bias, float eps,
                 float* y, Moments* moments) {
-#if defined(__x86_64__)
     if (avx2::available()) {
         return avx2::layer_norm<Width>(rows, x, weight, bias, eps, y, moments);
     }
-#endif
     plain::layer_norm<Width>(rows, x, weight, bias, eps, y, moments);
 }
 template <std::int64_t Width>
 void layer_norm_back(std::int64_t rows, const float* x, const float* weight, const Moments* moments,
                      const float* dy, float* dx, float* by_weight, float* by_bias) {
-#if defined(__x86_64__)
     if (avx2::available()) {
         return avx2::layer_norm_back<Width>(rows, x, weight, moments, dy, dx, by_weight, by_bias);
     }
-#endif
     plain::layer_norm_back<Width>(rows, x, weight, moments, dy, dx, by_weight, by_bias);
 }
 

@@ -154,39 +154,31 @@ template <std::int64_t Taps>
 
 template <std::int64_t Taps>
 void largest(Places places, const std::int64_t* offsets, const float* from, float* y, std::int32_t* which) {
-#if defined(__x86_64__)
     if (avx2::available()) {
         return avx2::largest<Taps>(places, offsets, from, y, which);
     }
-#endif
     plain::largest<Taps>(places, offsets, from, y, which);
 }
 template <std::int64_t Taps>
 void largest_back(Places places, const std::int64_t* offsets, const float* dy, const std::int32_t* which,
                   float* to) {
-#if defined(__x86_64__)
     if (avx2::available()) {
         return avx2::largest_back<Taps>(places, offsets, dy, which, to);
     }
-#endif
     plain::largest_back<Taps>(places, offsets, dy, which, to);
 }
 template <std::int64_t Taps>
 void mean(Places places, const std::int64_t* offsets, const float* from, float* y) {
-#if defined(__x86_64__)
     if (avx2::available()) {
         return avx2::mean<Taps>(places, offsets, from, y);
     }
-#endif
     plain::mean<Taps>(places, offsets, from, y);
 }
 template <std::int64_t Taps>
 void mean_back(Places places, const std::int64_t* offsets, const float* dy, float* to) {
-#if defined(__x86_64__)
     if (avx2::available()) {
         return avx2::mean_back<Taps>(places, offsets, dy, to);
     }
-#endif
     plain::mean_back<Taps>(places, offsets, dy, to);
 }
 

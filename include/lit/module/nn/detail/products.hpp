@@ -219,22 +219,18 @@ inline constexpr std::int64_t long_row = 64;
 
 template <std::int64_t Columns>
 void product(std::int64_t rows, std::int64_t depth, Factor a, const float* b, const float* bias, float* c) {
-#if defined(__x86_64__)
     if (avx2::available() && depth > 0) {  // without a sample there may be no memory to point into
         return avx2::product<Columns>(rows, depth, a, b, bias, c);
     }
-#endif
     plain::product<Columns>(rows, depth, a, b, bias, c);
 }
 template <std::int64_t Depth, std::int64_t Columns>
 void dots(std::int64_t rows, const float* a, const float* w, const float* bias, float* c) {
-#if defined(__x86_64__)
     if constexpr (Columns >= 4) {
         if (avx2::available()) {
             return avx2::dots<Depth, Columns>(rows, a, w, bias, c);
         }
     }
-#endif
     plain::dots<Depth, Columns>(rows, a, w, bias, c);
 }
 

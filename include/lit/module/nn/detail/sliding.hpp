@@ -121,11 +121,9 @@ class Sliding {
             } else if constexpr (parts == 2 && Stride == 2) {
                 float* even = pieces + begin + first_of(0);
                 float* odd = pieces + begin + first_of(1);
-#if defined(__x86_64__)
                 if (avx2::available()) {
                     return avx2::take_apart(met(0), met(1), from, even, odd);
                 }
-#endif
                 plain::take_apart(met(0), met(1), from, even, odd);
             } else {
                 each_number([&](std::int64_t x, std::int64_t at) { pieces[begin + at] = from[x]; });
@@ -144,11 +142,9 @@ class Sliding {
             } else if constexpr (parts == 2 && Stride == 2) {
                 const float* even = pieces + begin + first_of(0);
                 const float* odd = pieces + begin + first_of(1);
-#if defined(__x86_64__)
                 if (avx2::available()) {
                     return avx2::put_together(met(0), met(1), even, odd, to);
                 }
-#endif
                 plain::put_together(met(0), met(1), even, odd, to);
             } else {
                 each_number([&](std::int64_t x, std::int64_t at) { to[x] = pieces[begin + at]; });

@@ -74,11 +74,9 @@ template <std::int64_t Classes>
 
 template <std::int64_t Classes>
 void softmax(std::int64_t rows, const float* y, float* p, float* log_sum) {
-#if defined(__x86_64__)
     if (avx2::available()) {
         return avx2::softmax<Classes>(rows, y, p, log_sum);
     }
-#endif
     plain::softmax<Classes>(rows, y, p, log_sum);
 }
 
