@@ -121,8 +121,8 @@ if(NOT TARGET lit::torch)
         # Without USE_C10D_GLOO the whole of ProcessGroupGloo.hpp is switched off.
         set(_lit_definitions USE_C10D_GLOO)
         # Linkers on Debian get --as-needed from g++, which drops a library of registrations that nothing names.
-        set(_lit_libraries "-Wl,--push-state,--no-as-needed,${_lit_lib}/libtorch_cpu.so,--pop-state"
-                           "${_lit_lib}/libc10.so")
+        set(_lit_needed "${_lit_lib}/libtorch_cpu.so")
+        set(_lit_libraries "${_lit_lib}/libc10.so")
         set(_lit_options "LINKER:--allow-shlib-undefined" "LINKER:-rpath,${_lit_lib}")
 
         if(LIT_CUDA STREQUAL "AUTO")
@@ -140,9 +140,11 @@ if(NOT TARGET lit::torch)
         endif()
         if(LIT_CUDA_ENABLED)
             list(APPEND _lit_definitions USE_C10D_NCCL)
-            list(APPEND _lit_libraries "-Wl,--push-state,--no-as-needed,${_lit_lib}/libtorch_cuda.so,--pop-state"
-                 "${_lit_lib}/libc10_cuda.so" CUDA::cudart)
+            list(APPEND _lit_needed "${_lit_lib}/libtorch_cuda.so")
+            list(APPEND _lit_libraries "${_lit_lib}/libc10_cuda.so" CUDA::cudart)
         endif()
+        # The flags stand apart, since CMake quotes a path only where it is alone, and once, since it leaves repeated ones out.
+        list(PREPEND _lit_libraries "-Wl,--push-state,--no-as-needed" ${_lit_needed} "-Wl,--pop-state")
         set_property(TARGET lit::torch PROPERTY INTERFACE_COMPILE_DEFINITIONS ${_lit_definitions})
         set_property(TARGET lit::torch PROPERTY INTERFACE_LINK_LIBRARIES ${_lit_libraries})
         set_property(TARGET lit::torch PROPERTY INTERFACE_LINK_OPTIONS ${_lit_options})

@@ -29,10 +29,12 @@ if headers != expected:
     sys.exit(f"installed headers differ from include/: {set(headers) ^ set(expected)}")
 
 # The prefix has moved once, so that nothing in the package may depend on where it was installed.
-moved = work / "moved"
+moved = work / "moved here"  # nor on a name without spaces
 prefix.rename(moved)
+spaced_torch = work / "a LibTorch"
+spaced_torch.symlink_to(torch)
 run(cmake, "-S", pathlib.Path(source) / "tests" / "package", "-B", work / "build", "-G", "Ninja",
-    f"-DCMAKE_PREFIX_PATH={moved}", f"-DCMAKE_CXX_COMPILER={compiler}", f"-DLIT_TORCH_ROOT={torch}",
+    f"-DCMAKE_PREFIX_PATH={moved}", f"-DCMAKE_CXX_COMPILER={compiler}", f"-DLIT_TORCH_ROOT={spaced_torch}",
     "-DCMAKE_CXX_FLAGS=-O0")
 run(cmake, "--build", work / "build")
 for program in ("consumer", "precompiled", "sharing", "compiled"):
