@@ -108,10 +108,13 @@ LIT_INLINE void ResultEntry::accumulate(const Number& value, double batch_size) 
     if (value.on_device()) {
         const at::Tensor wide = value.tensor().to(
             value.tensor().scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
-        if (!first && !device_sum.defined()) {
-            device_sum = at::full({}, sum, wide.options());  // what came so far was the host's
+        if (first) {
+            device_sum = wide * factor;
+        } else {
+            // What came so far may have been the host's, or that of a run on another device.
+            device_sum = combine(
+                device_sum.defined() ? device_sum.to(wide.device()) : at::full({}, sum, wide.options()), wide * factor);
         }
-        device_sum = first ? wide * factor : combine(device_sum.to(wide.device()), wide * factor);
     } else if (device_sum.defined()) {
         device_sum = combine(device_sum, at::full({}, value.value() * factor, device_sum.options()));
     } else {

@@ -7,7 +7,6 @@
 #include <ATen/ops/empty.h>
 #include <c10/core/ScalarType.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <sstream>

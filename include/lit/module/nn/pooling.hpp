@@ -16,7 +16,6 @@
 #include <c10/core/ScalarType.h>
 #include <torch/nn/module.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>

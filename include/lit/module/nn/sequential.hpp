@@ -317,7 +317,8 @@ struct SequentialOf<OwnKernels, Layers...> : SequentialWith<OwnKernels, Layers..
 /// Shapes  x [batch, input...], in the parameters' type.
 /// Errors  ConfigError for a batch of another shape, type or device, and under autocast.
 /// Cost    the activations and the gradients are kept, for one size of batch at a time; the loss too, unless the last one is still in
-///         use. glibc is made to keep up to 64 MiB of freed memory in the process, for the layers that ATen allocates for. With `OwnKernels` a step allocates nothing, but for what LibTorch's generator does for a Dropout.
+///         use. glibc is made to keep up to 64 MiB of freed memory in the process, for the layers that ATen allocates for. With
+///         `OwnKernels` a step allocates nothing, but for what LibTorch's generator does for a Dropout.
 /// Ranks   one: DDP listens to autograd, and does not compile with it.
 template <class... Layers>
 class Sequential : public torch::nn::ModuleHolder<typename detail::SequentialOf<Layers...>::type> {
