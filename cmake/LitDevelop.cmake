@@ -28,6 +28,12 @@ foreach(linker IN ITEMS mold lld)
     find_program(LIT_LINKER_${linker} NAMES ld.${linker})
     if(LIT_LINKER_${linker})
         add_link_options(-fuse-ld=${linker})
+        if(linker STREQUAL "mold")
+            # Without it mold 1.10 starts the read-only part of a program at its .tbss, which lies right behind the code:
+            # where only that one byte of LibTorch's fell on the code's last page, the program did not start ("cannot apply
+            # additional memory protection after relocation").
+            add_link_options(-Wl,-z,separate-loadable-segments)
+        endif()
         break()
     endif()
 endforeach()
