@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What single layers of a static network cost in a step, forwards and backwards, on one core: with ATen's kernels and with its own,
 // beside the same network of LibTorch's layers with autograd, in turns. Each stands between two linear layers, or behind a convolution,
-// and what these cost by themselves is measured beside it.
+// and what these cost by themselves is measured beside it. Whole networks are measured in all threads, too.
 #include <lit/core/seed.hpp>
 #include <lit/module/nn.hpp>
 #include <lit/optim/backward.hpp>
@@ -99,9 +99,28 @@ void measure_pictures(const std::string& name, const Theirs&... theirs) {
                                      torch::nn::Flatten(), torch::nn::Linear(Features, out));
 }
 
+/// Networks with enough to compute for more than one thread; `where` goes with their names.
+void whole_networks(const std::string& where) {
+    whole<nn::Linear<784, 128>, nn::ReLU, nn::Linear<128, out>>(
+        "784-128-4, batch 64" + where, at::rand({64, 784}), 100, torch::nn::Linear(784, 128),
+        torch::nn::ReLU(), torch::nn::Linear(128, out));
+    constexpr std::int64_t numbers = channels * side * side;
+    measure_pictures<numbers / 8, nn::BatchNorm2d<channels>, nn::ReLU, nn::MaxPool2d<2>,
+                     nn::Conv2d<channels, 2 * channels, 3, 1, 1>, nn::ReLU, nn::MaxPool2d<2>>(
+        "two convolutions" + where, torch::nn::BatchNorm2d(channels), torch::nn::ReLU(),
+        torch::nn::MaxPool2d(2), conv(channels, 2 * channels), torch::nn::ReLU(), torch::nn::MaxPool2d(2));
+    whole<nn::Shape<1, side, side>, nn::Conv2d<1, 16, 3, 1, 1>, nn::ReLU, nn::MaxPool2d<2>,
+          nn::Conv2d<16, 32, 3, 1, 1>, nn::ReLU, nn::MaxPool2d<2>, nn::Flatten, nn::Linear<1568, 128>,
+          nn::ReLU, nn::Linear<128, out>>(
+        "the demo's layers, batch 128" + where, at::rand({128, 1, side, side}), 5, conv(1, 16),
+        torch::nn::ReLU(), torch::nn::MaxPool2d(2), conv(16, 32), torch::nn::ReLU(), torch::nn::MaxPool2d(2),
+        torch::nn::Flatten(), torch::nn::Linear(1568, 128), torch::nn::ReLU(), torch::nn::Linear(128, out));
+}
+
 }  // namespace
 
 int main() {
+    whole_networks(", in " + std::to_string(at::get_num_threads()) + " threads");
     lit_bench::stay_on_one_core();
     at::set_num_threads(1);
     measure<>("two linear layers");
@@ -120,14 +139,5 @@ int main() {
                                                          torch::nn::BatchNorm2d(channels));
     measure_pictures<numbers / 4, nn::MaxPool2d<2>>("Conv2d, MaxPool2d", torch::nn::MaxPool2d(2));
     measure_pictures<numbers / 4, nn::AvgPool2d<2>>("Conv2d, AvgPool2d", torch::nn::AvgPool2d(2));
-    measure_pictures<numbers / 8, nn::BatchNorm2d<channels>, nn::ReLU, nn::MaxPool2d<2>,
-                     nn::Conv2d<channels, 2 * channels, 3, 1, 1>, nn::ReLU, nn::MaxPool2d<2>>(
-        "two convolutions", torch::nn::BatchNorm2d(channels), torch::nn::ReLU(), torch::nn::MaxPool2d(2),
-        conv(channels, 2 * channels), torch::nn::ReLU(), torch::nn::MaxPool2d(2));
-    whole<nn::Shape<1, side, side>, nn::Conv2d<1, 16, 3, 1, 1>, nn::ReLU, nn::MaxPool2d<2>,
-          nn::Conv2d<16, 32, 3, 1, 1>, nn::ReLU, nn::MaxPool2d<2>, nn::Flatten, nn::Linear<1568, 128>,
-          nn::ReLU, nn::Linear<128, out>>(
-        "the demo's layers, batch 128", at::rand({128, 1, side, side}), 5, conv(1, 16), torch::nn::ReLU(),
-        torch::nn::MaxPool2d(2), conv(16, 32), torch::nn::ReLU(), torch::nn::MaxPool2d(2),
-        torch::nn::Flatten(), torch::nn::Linear(1568, 128), torch::nn::ReLU(), torch::nn::Linear(128, out));
+    whole_networks("");
 }

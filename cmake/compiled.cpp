@@ -62,6 +62,7 @@
 #include <lit/loops/impl/rank_states.hpp>
 #include <lit/loops/impl/resume_differences.hpp>
 #include <lit/loops/impl/trainer_options.hpp>
+#include <lit/module/nn/impl/threads.hpp>
 #include <lit/optim/impl/adam.hpp>
 #include <lit/optim/impl/adam_algorithm.hpp>
 #include <lit/optim/impl/adamw.hpp>

@@ -124,11 +124,12 @@ void correlation_is_right() {
         CHECK(off(tensor(by_weight).view_as(w) - 1.0, w.grad()) < 2e-6);
         std::ranges::fill(by_weight, 1.0F);
     };
-    kernels::correlate_back<Filters, taps>(places, offsets.data(), dy.data(), picture.data(),
-                                           by_weight.data());
+    using Back = kernels::CorrelateBack<Filters, taps>;
+    Back::run(0, 2, places, offsets.data(), dy.data(), picture.data(), by_weight.data());
+    Back::run(2, Back::tiles, places, offsets.data(), dy.data(), picture.data(), by_weight.data());
     check_gradient();
-    kernels::plain::correlate_back<Filters, taps>(places, offsets.data(), dy.data(), picture.data(),
-                                                  by_weight.data());
+    kernels::plain::correlate_back_tile<Filters, taps>(places, offsets.data(), dy.data(), picture.data(),
+                                                       by_weight.data(), taps);
     check_gradient();
 }
 

@@ -58,9 +58,9 @@ concept Learns = requires {
 struct AtenKernels {};
 /// Written first, `Sequential<lit::nn::OwnKernels, Linear<16, 32>, ...>`: kernels that the compiler makes for these sizes, which win
 /// where a network is so small that calling ATen's costs more than computing, and for pictures of few channels. For float32 on the CPU;
-/// else ATen's are taken. On one thread, whatever at::get_num_threads() says.
+/// else ATen's are taken. Where there is enough to compute they share it among at::get_num_threads() threads, ATen's own.
 /// Accuracy  that of ATen's, with sums in another order: tests/module/nn/own_kernels.cpp holds them to within 1e-6 of the largest
-///           number of a gradient, own_pictures.cpp those of pictures to 4e-6 of the largest of the network.
+///           number of a gradient, own_pictures.cpp those of pictures to 4e-6 of the largest of the network. The number of threads changes no bit.
 struct OwnKernels {};
 
 namespace detail {

@@ -4,6 +4,7 @@
 #include <lit/module/nn/detail/correlation.hpp>
 #include <lit/module/nn/detail/pooling.hpp>
 #include <lit/module/nn/detail/sliding.hpp>
+#include <lit/module/nn/detail/threads.hpp>
 #include <lit/module/nn/layer.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -16,6 +17,7 @@
 #include <c10/core/ScalarType.h>
 #include <torch/nn/module.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -72,27 +74,40 @@ class Pooling {
     /// Calls `each(pieces, at)` with every picture of a batch, taken apart and padded, and where its places begin in the output.
     template <class Each>
     void each_picture(const float* x, std::int64_t batch, float padding, Each&& each) {
-        pieces_.assign(room, padding);
-        for (std::int64_t i = 0; i < batch * Input::sizes[0]; ++i) {
-            Slide::take_apart(x + i * Slide::picture, pieces_.data());
-            each(pieces_.data(), i * places_each);
-        }
+        in_parts(parts(batch), batch * Input::sizes[0], 1, [&](auto begin, auto end, auto part) {
+            std::vector<float>& pieces = pieces_[static_cast<std::size_t>(part)];
+            pieces.assign(room, padding);
+            for (std::int64_t i = begin; i < end; ++i) {
+                Slide::take_apart(x + i * Slide::picture, pieces.data());
+                each(pieces.data(), i * places_each);
+            }
+        });
     }
     /// Calls `each(pieces, at)` with zeros, which it adds the gradients of a picture to.
     template <class Each>
     void each_gradient(float* dx, std::int64_t batch, Each&& each) {
-        for (std::int64_t i = 0; i < batch * Input::sizes[0]; ++i) {
-            pieces_.assign(room, 0.0F);
-            each(pieces_.data(), i * places_each);
-            Slide::put_together(pieces_.data(), dx + i * Slide::picture);
-        }
+        in_parts(parts(batch), batch * Input::sizes[0], 1, [&](auto begin, auto end, auto part) {
+            std::vector<float>& pieces = pieces_[static_cast<std::size_t>(part)];
+            for (std::int64_t i = begin; i < end; ++i) {
+                pieces.assign(room, 0.0F);
+                each(pieces.data(), i * places_each);
+                Slide::put_together(pieces.data(), dx + i * Slide::picture);
+            }
+        });
     }
 
  private:
     static constexpr auto room = static_cast<std::size_t>(Slide::apart + 8);  ///< the kernels read beyond
 
+    /// Into how many parts the work with a batch is divided; there is room for so many.
+    std::int64_t parts(std::int64_t batch) {
+        const std::int64_t count = parts_of(batch * Input::numel * one_number);
+        pieces_.resize(std::max(pieces_.size(), static_cast<std::size_t>(count)));
+        return count;
+    }
+
     Buffer y_, dx_;
-    std::vector<float> pieces_;
+    std::vector<std::vector<float>> pieces_;  ///< of each part
 };
 
 }  // namespace detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/module/nn/detail/avx2.hpp>
+#include <lit/module/nn/detail/threads.hpp>
 
 #include <cstdint>
 
@@ -185,43 +186,55 @@ inline void scale_back(std::int64_t count, const float* x, float mean, float slo
     plain::scale_back(count, x, mean, slope, dy, mean_dy, factor, dx);
 }
 
+/// Calls `each(c)` for every channel.
+template <class Each>
+void each_channel(Channels at, Each&& each) {
+    const std::int64_t parts = parts_of(at.count * at.pieces * at.length * one_number);
+    in_parts(parts, at.count, 1, [&](auto begin, auto end, auto /*part*/) {
+        for (std::int64_t c = begin; c < end; ++c) {
+            each(c);
+        }
+    });
+}
 /// The mean and the variance of each channel, without Bessel's correction.
 inline void channel_moments(Channels at, const float* x, float* mean, float* variance) {
-    const auto numbers = static_cast<double>(at.pieces * at.length);
-    for (std::int64_t c = 0; c < at.count; ++c, x += at.next) {
+    each_channel(at, [=](std::int64_t c) {
+        const float* from = x + c * at.next;
+        const auto numbers = static_cast<double>(at.pieces * at.length);
         double all = 0.0, off = 0.0;
         for (std::int64_t i = 0; i < at.pieces; ++i) {
-            all += sum(at.length, x + i * at.stride);
+            all += sum(at.length, from + i * at.stride);
         }
         mean[c] = static_cast<float>(all / numbers);
         for (std::int64_t i = 0; i < at.pieces; ++i) {
-            off += squares(at.length, x + i * at.stride, mean[c]);
+            off += squares(at.length, from + i * at.stride, mean[c]);
         }
         variance[c] = static_cast<float>(off / numbers);
-    }
+    });
 }
 /// y = (x - mean) inverse_std weight + bias.
 inline void channel_norm(Channels at, const float* x, const float* mean, const float* inverse_std,
                          const float* weight, const float* bias, float* y) {
-    for (std::int64_t c = 0; c < at.count; ++c, x += at.next, y += at.next) {
+    each_channel(at, [=](std::int64_t c) {
         const float factor = inverse_std[c] * weight[c];
         for (std::int64_t i = 0; i < at.pieces; ++i) {
-            scale(at.length, x + i * at.stride, factor, bias[c] - mean[c] * factor, y + i * at.stride);
+            const std::int64_t piece = c * at.next + i * at.stride;
+            scale(at.length, x + piece, factor, bias[c] - mean[c] * factor, y + piece);
         }
-    }
+    });
 }
 /// The gradients of that; `of_batch` is whether the moments are those of x, and change with it. `dx` may be null.
 inline void channel_norm_back(Channels at, const float* x, const float* mean, const float* inverse_std,
                               const float* weight, bool of_batch, const float* dy, float* dx,
                               float* by_weight, float* by_bias) {
-    const auto numbers = static_cast<double>(at.pieces * at.length);
-    for (std::int64_t c = 0; c < at.count; ++c, x += at.next, dy += at.next) {
+    each_channel(at, [=](std::int64_t c) {
+        const auto numbers = static_cast<double>(at.pieces * at.length);
         GradientSums all;
         for (std::int64_t i = 0; i < at.pieces; ++i) {
-            const GradientSums piece =
-                gradient_sums(at.length, x + i * at.stride, mean[c], dy + i * at.stride);
-            all.plain += piece.plain;
-            all.along += piece.along;
+            const std::int64_t piece = c * at.next + i * at.stride;
+            const GradientSums sums = gradient_sums(at.length, x + piece, mean[c], dy + piece);
+            all.plain += sums.plain;
+            all.along += sums.along;
         }
         by_weight[c] = static_cast<float>(all.along * inverse_std[c]);
         by_bias[c] = static_cast<float>(all.plain);
@@ -230,11 +243,12 @@ inline void channel_norm_back(Channels at, const float* x, const float* mean, co
             const auto slope = static_cast<float>(of_batch ? all.along / numbers * inverse_variance : 0.0);
             const auto mean_dy = static_cast<float>(of_batch ? all.plain / numbers : 0.0);
             for (std::int64_t i = 0; i < at.pieces; ++i) {
-                scale_back(at.length, x + i * at.stride, mean[c], slope, dy + i * at.stride, mean_dy,
-                           inverse_std[c] * weight[c], dx + c * at.next + i * at.stride);
+                const std::int64_t piece = c * at.next + i * at.stride;
+                scale_back(at.length, x + piece, mean[c], slope, dy + piece, mean_dy,
+                           inverse_std[c] * weight[c], dx + piece);
             }
         }
-    }
+    });
 }
 
 }  // namespace lit::nn::detail

@@ -22,6 +22,24 @@ struct Places {
     std::int64_t row;
 };
 
+/// A division of `Count` into groups of at most `Most`, as few as there can be and all of about the same size.
+template <std::int64_t Count, std::int64_t Most>
+struct Groups {
+    static constexpr std::int64_t count = (Count + Most - 1) / Most;
+
+    /// Calls `each(size, begin)` for one of them; the size is a type.
+    template <class Each>
+    static void call(std::int64_t group, Each&& each) {
+        constexpr std::int64_t size = Count / count, larger = Count % count;
+        if constexpr (larger > 0) {
+            if (group < larger) {
+                return each(std::integral_constant<int, static_cast<int>(size + 1)>{}, group * (size + 1));
+            }
+        }
+        each(std::integral_constant<int, static_cast<int>(size)>{}, group * size + larger);
+    }
+};
+
 namespace plain {
 
 /// y[f, place] = bias[f] + sum over k < depth of weight[f, k] * from[offsets[k] + place], for each of the `Filters`.
@@ -40,19 +58,20 @@ void correlate(Places places, std::int64_t depth, const float* weight, const std
         }
     }
 }
-/// Adds to by_weight[f, k] the sum over all places of dy[f, place] * from[offsets[k] + place].
-template <std::int64_t Filters, std::int64_t Depth>
-void correlate_back(Places places, const std::int64_t* offsets, const float* dy, const float* from,
-                    float* by_weight) {
+/// Adds to by_weight[f, k], for `Taps` of the `depth` numbers of each of `Filters`, the sum over all places of dy[f, place] *
+/// from[offsets[k] + place].
+template <int Filters, int Taps>
+void correlate_back_tile(Places places, const std::int64_t* offsets, const float* dy, const float* from,
+                         float* by_weight, std::int64_t depth) {
     for (std::int64_t f = 0; f < Filters; ++f, dy += places.rows * places.columns) {
-        for (std::int64_t k = 0; k < Depth; ++k) {
+        for (std::int64_t t = 0; t < Taps; ++t) {
             float sum = 0.0F;
             for (std::int64_t row = 0; row < places.rows; ++row) {
                 for (std::int64_t x = 0; x < places.columns; ++x) {
-                    sum += dy[row * places.columns + x] * from[offsets[k] + row * places.row + x];
+                    sum += dy[row * places.columns + x] * from[offsets[t] + row * places.row + x];
                 }
             }
-            *by_weight++ += sum;
+            by_weight[f * depth + t] += sum;
         }
     }
 }
@@ -61,21 +80,6 @@ void correlate_back(Places places, const std::int64_t* offsets, const float* dy,
 
 #if defined(__x86_64__)
 namespace avx2 {
-
-/// Calls `each(size, begin)` for groups of at most `Most`, as few as there can be and all of about the same size, which is a type.
-template <std::int64_t Count, std::int64_t Most, class Each>
-void in_groups(Each&& each) {
-    constexpr std::int64_t groups = (Count + Most - 1) / Most, size = Count / groups, larger = Count % groups;
-    std::int64_t begin = 0;
-    if constexpr (larger > 0) {
-        for (; begin < larger * (size + 1); begin += size + 1) {
-            each(std::integral_constant<int, static_cast<int>(size + 1)>{}, begin);
-        }
-    }
-    for (; begin < Count; begin += size) {
-        each(std::integral_constant<int, static_cast<int>(size)>{}, begin);
-    }
-}
 
 /// `Filters` at `Vectors` times eight places, whose sums stay in registers.
 template <int Filters, int Vectors>
@@ -147,14 +151,16 @@ template <int Filters>
 template <std::int64_t Filters>
 void correlate(Places places, std::int64_t depth, const float* weight, const std::int64_t* offsets,
                const float* bias, const float* from, float* y) {
-    in_groups<Filters, 6>([&](auto size, std::int64_t f) {
-        correlate_rows<size.value>(places, depth, weight + f * depth, offsets,
-                                   bias == nullptr ? nullptr : bias + f, from,
-                                   y + f * places.rows * places.columns);
-    });
+    using Together = Groups<Filters, 6>;
+    for (std::int64_t group = 0; group < Together::count; ++group) {
+        Together::call(group, [&](auto size, std::int64_t f) {
+            correlate_rows<size.value>(places, depth, weight + f * depth, offsets,
+                                       bias == nullptr ? nullptr : bias + f, from,
+                                       y + f * places.rows * places.columns);
+        });
+    }
 }
 
-/// `Taps` numbers of the gradient of each of `Filters`.
 template <int Filters, int Taps>
 [[gnu::target("avx2,fma")]] void correlate_back_tile(Places places, const std::int64_t* offsets,
                                                      const float* dy, const float* from, float* by_weight,
@@ -216,17 +222,6 @@ template <int Filters, int Taps>
         }
     }
 }
-template <std::int64_t Filters, std::int64_t Depth>
-void correlate_back(Places places, const std::int64_t* offsets, const float* dy, const float* from,
-                    float* by_weight) {
-    const std::int64_t plane = places.rows * places.columns;
-    in_groups<Filters, 3>([&](auto filters, std::int64_t f) {
-        in_groups<Depth, 4>([&](auto taps, std::int64_t k) {
-            correlate_back_tile<filters.value, taps.value>(places, offsets + k, dy + f * plane, from,
-                                                           by_weight + f * Depth + k, Depth);
-        });
-    });
-}
 
 }  // namespace avx2
 #endif
@@ -239,13 +234,30 @@ void correlate(Places places, std::int64_t depth, const float* weight, const std
     }
     plain::correlate<Filters>(places, depth, weight, offsets, bias, from, y);
 }
+/// Adds to by_weight[f, k] the sum over all places of dy[f, place] * from[offsets[k] + place], for the tiles [begin, end) of the
+/// `tiles` that it consists of.
 template <std::int64_t Filters, std::int64_t Depth>
-void correlate_back(Places places, const std::int64_t* offsets, const float* dy, const float* from,
-                    float* by_weight) {
-    if (avx2::available()) {
-        return avx2::correlate_back<Filters, Depth>(places, offsets, dy, from, by_weight);
+struct CorrelateBack {
+    static constexpr std::int64_t tiles = Groups<Filters, 3>::count * Groups<Depth, 4>::count;
+
+    static void run(std::int64_t begin, std::int64_t end, Places places, const std::int64_t* offsets,
+                    const float* dy, const float* from, float* by_weight) {
+        const std::int64_t plane = places.rows * places.columns;
+        for (std::int64_t tile = begin; tile < end; ++tile) {
+            Groups<Filters, 3>::call(tile / Groups<Depth, 4>::count, [&](auto filters, std::int64_t f) {
+                Groups<Depth, 4>::call(tile % Groups<Depth, 4>::count, [&](auto taps, std::int64_t k) {
+                    const float* by_filters = dy + f * plane;
+                    float* to = by_weight + f * Depth + k;
+                    if (avx2::available()) {
+                        return avx2::correlate_back_tile<filters.value, taps.value>(
+                            places, offsets + k, by_filters, from, to, Depth);
+                    }
+                    plain::correlate_back_tile<filters.value, taps.value>(places, offsets + k, by_filters,
+                                                                          from, to, Depth);
+                });
+            });
+        }
     }
-    plain::correlate_back<Filters, Depth>(places, offsets, dy, from, by_weight);
-}
+};
 
 }  // namespace lit::nn::detail

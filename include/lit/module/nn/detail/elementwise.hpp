@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/module/nn/detail/avx2.hpp>
+#include <lit/module/nn/detail/threads.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -199,21 +200,28 @@ template <class Kernel>
 }  // namespace avx2
 #endif
 
+/// What parts of a batch begin at.
+inline constexpr std::int64_t vector_size = 8;
+
 /// y[i] = Kernel of x[i]; y may be x.
 template <class Kernel>
 void map(std::int64_t count, const float* x, float* y) {
-    if (avx2::available()) {
-        return avx2::map<Kernel>(count, x, y);
-    }
-    plain::map<Kernel>(count, x, y);
+    in_parts(parts_of(count * one_number), count, vector_size, [=](auto begin, auto end, auto /*part*/) {
+        if (avx2::available()) {
+            return avx2::map<Kernel>(end - begin, x + begin, y + begin);
+        }
+        plain::map<Kernel>(end - begin, x + begin, y + begin);
+    });
 }
 /// to[i] = Kernel of a[i] and b[i]; `to` may be one of them.
 template <class Kernel>
 void zip(std::int64_t count, const float* a, const float* b, float* to) {
-    if (avx2::available()) {
-        return avx2::zip<Kernel>(count, a, b, to);
-    }
-    plain::zip<Kernel>(count, a, b, to);
+    in_parts(parts_of(count * one_number), count, vector_size, [=](auto begin, auto end, auto /*part*/) {
+        if (avx2::available()) {
+            return avx2::zip<Kernel>(end - begin, a + begin, b + begin, to + begin);
+        }
+        plain::zip<Kernel>(end - begin, a + begin, b + begin, to + begin);
+    });
 }
 
 }  // namespace lit::nn::detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/module/nn/detail/avx2.hpp>
+#include <lit/module/nn/detail/threads.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -181,10 +182,14 @@ template <std::int64_t Width>
 template <std::int64_t Width>
 void layer_norm(std::int64_t rows, const float* x, const float* weight, const float* bias, float eps,
                 float* y, Moments* moments) {
-    if (avx2::available()) {
-        return avx2::layer_norm<Width>(rows, x, weight, bias, eps, y, moments);
-    }
-    plain::layer_norm<Width>(rows, x, weight, bias, eps, y, moments);
+    in_parts(parts_of(rows * Width * one_number), rows, 1, [=](auto begin, auto end, auto /*part*/) {
+        const float* from = x + begin * Width;
+        float* to = y + begin * Width;
+        if (avx2::available()) {
+            return avx2::layer_norm<Width>(end - begin, from, weight, bias, eps, to, moments + begin);
+        }
+        plain::layer_norm<Width>(end - begin, from, weight, bias, eps, to, moments + begin);
+    });
 }
 template <std::int64_t Width>
 void layer_norm_back(std::int64_t rows, const float* x, const float* weight, const Moments* moments,
