@@ -31,13 +31,13 @@ LIT_INLINE void in_threads(std::int64_t parts, c10::function_ref<void(std::int64
         each_place = at::TensorIterator::nullary_op(places);
     }
     const auto* first = static_cast<const char*>(places.const_data_ptr());
-    each_place.for_each(
-        [&](char** place, const std::int64_t* /*strides*/, std::int64_t count) {
-            for (std::int64_t i = 0; i < count; ++i) {
-                body(place[0] - first + i);
-            }
-        },
-        1);
+    const auto one_after_the_other = [&](char** place, const std::int64_t* /*strides*/, std::int64_t count,
+                                         std::int64_t /*of one dimension*/) {
+        for (std::int64_t i = 0; i < count; ++i) {
+            body(place[0] - first + i);
+        }
+    };
+    each_place.for_each(one_after_the_other, 1);
 }
 
 }  // namespace lit::nn::detail
