@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// mistake: A static network under a strategy of several processes
+// mistake: A static network under a strategy of several processes that exchanges what autograd computes alone
 // lightning: Nothing of the kind
-// expect: lit: this step computes its gradients without autograd, to which a strategy of several processes listens.
+// expect: lit: this step computes its gradients without autograd, and this strategy of several processes does not average such.
 #include <lit/data/dataset.hpp>
 #include <lit/module/nn/activations.hpp>
 #include <lit/module/nn/linear.hpp>
@@ -10,7 +10,6 @@
 #include <lit/optim/adamw.hpp>
 #include <lit/precision/fp32.hpp>
 #include <lit/strategies/ddp.hpp>
-#include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
 #include <vector>
@@ -27,13 +26,18 @@ struct Digits : lit::Module<Digits> {
     auto configure_optimizers() { return lit::AdamW{parameters(), {.lr = 1e-3}}; }
 };
 
+struct Listens : lit::DDP {
+    using lit::DDP::DDP;
+    void average_gradients() = delete;
+};
+
 int main() {
     std::vector<lit::Example> batches(20, lit::Example{at::rand({64, 784}), at::randint(10, {64}, at::kLong)});
     Digits model;
 #ifdef LIT_GOOD
-    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 2}};
-#else
     lit::Trainer trainer{lit::DDP{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 2}};
+#else
+    lit::Trainer trainer{Listens{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 2}};
 #endif
     trainer.fit(model, batches);
 }

@@ -342,6 +342,70 @@ TEST_SUITE("strategies/ddp") {
         }));
     }
 
+    TEST_CASE(
+        "gradients that were computed without autograd are averaged, in as many parts as the cap makes") {
+        // Two megabytes in one parameter, and parameters of another type: three parts with a cap of one.
+        struct Net : torch::nn::Module {
+            torch::Tensor large = register_parameter("large", torch::zeros({512, 1024}));
+            torch::Tensor small = register_parameter("small", torch::zeros({3}));
+            torch::Tensor exact = register_parameter("exact", torch::zeros({2}, torch::kDouble));
+            torch::Tensor frozen = register_parameter("frozen", torch::zeros({2}), false);
+        };
+        rethrow_first(run_thread_ranks(3, [&](ProcessGroupCollective& ranks) {
+            const auto mine = static_cast<double>(ranks.rank() + 1);  // 1, 2, 3: the mean is 2
+            Net net;
+            DDP strategy({.bucket_cap_mb = 1}, ranks);
+            strategy.setup(net, true);
+            for (int step = 0; step < 2; ++step) {
+                strategy.before_own_step(true);
+                net.large.mutable_grad() = torch::full_like(net.large, mine);
+                net.small.mutable_grad() = torch::full_like(net.small, -mine);
+                net.exact.mutable_grad() = torch::full_like(net.exact, 10 * mine);
+                strategy.average_gradients();
+                // Reference: thirds of whole numbers in float32, rounded three times.
+                CHECK((net.large.grad() - 2).abs().max().item<double>() < 1e-6);
+                CHECK((net.small.grad() + 2).abs().max().item<double>() < 1e-6);
+                CHECK((net.exact.grad() - 20).abs().max().item<double>() < 1e-12);
+                CHECK(!net.frozen.grad().defined());
+            }
+            strategy.teardown(net);
+        }));
+    }
+
+    TEST_CASE("of those one without a gradient is named, or averaged where that is allowed") {
+        const auto nets = make_nets(2);
+        for (const auto& net : nets) {
+            net->add_spare();
+        }
+        for (const bool allowed : {false, true}) {
+            rethrow_first(run_thread_ranks(2, [&](ProcessGroupCollective& ranks) {
+                Mlp& net = *nets[static_cast<std::size_t>(ranks.rank())];
+                net.zero_grad(true);
+                DDP strategy({.find_unused_parameters = allowed}, ranks);
+                strategy.setup(net, true);
+                strategy.before_own_step(true);
+                for (const auto& layer : {net.first, net.last}) {
+                    for (auto& parameter : layer->parameters()) {
+                        parameter.mutable_grad() = torch::ones_like(parameter);
+                    }
+                }
+                if (!allowed) {
+                    CHECK_THROWS_WITH_AS(strategy.average_gradients(),
+                                         doctest::Contains("spare.weight, spare.bias. Use every parameter"),
+                                         lit::DistributedError);
+                    return;
+                }
+                if (ranks.rank() == 1) {
+                    net.spare->bias.mutable_grad() = torch::full({4}, 6.0);
+                }
+                strategy.average_gradients();
+                CHECK(torch::equal(net.first->weight.grad(), torch::ones_like(net.first->weight)));
+                CHECK(torch::equal(net.spare->bias.grad(), torch::full({4}, 3.0)));
+                CHECK(!net.spare->weight.grad().defined());  // of no rank
+            }));
+        }
+    }
+
     TEST_CASE("modules that differ are refused on all ranks, with the first difference") {
         const std::vector<std::shared_ptr<Mlp>> nets{
             std::make_shared<Mlp>(0, 16), std::make_shared<Mlp>(0, 16), std::make_shared<Mlp>(0, 17)};
@@ -363,8 +427,7 @@ TEST_SUITE("strategies/ddp") {
                  DDP strategy({}, ranks);
                  strategy.setup(*more[static_cast<std::size_t>(ranks.rank())], true);
              })) {
-            CHECK(
-                has(message_of(error), "rank 0 has nothing more, rank 1 has parameter spare.weight"));
+            CHECK(has(message_of(error), "rank 0 has nothing more, rank 1 has parameter spare.weight"));
         }
     }
 

@@ -247,9 +247,11 @@ consteval Mistake check_fit_types() {
                 using Returned = std::remove_cvref_t<returned_of<hooks::training_step, Run, Batch, I>>;
                 static_assert(check_returned_loss<Returned>());
                 static_assert(!BringsGradients<Returned> ||
-                                  std::same_as<std::remove_cvref_t<decltype(std::declval<Run&>().collective())>, SingleProcess>,
-                              "lit: this step computes its gradients without autograd, to which a strategy of several processes "
-                              "listens. Train on one process, or with forward() and a loss of LibTorch's.");
+                                  std::same_as<std::remove_cvref_t<decltype(std::declval<Run&>().collective())>, SingleProcess> ||
+                                  AveragesGradients<std::remove_cvref_t<decltype(std::declval<Run&>().strategy())>>,
+                              "lit: this step computes its gradients without autograd, and this strategy of several processes does "
+                              "not average such. Give it before_own_step and average_gradients, as lit::DDP has them, or train "
+                              "with forward() and a loss of LibTorch's.");
                 static_assert(
                     ReturnsLoss<Returned>,
                     "lit: training_step has to return the loss in automatic optimization: an at::Tensor, an "

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <lit/core/error.hpp>
+#include <lit/loops/brings_gradients.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/managed_optimizer.hpp>
 #include <lit/loops/update.hpp>
 #include <lit/module/module.hpp>
+#include <lit/strategies/strategy.hpp>
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
@@ -45,11 +47,6 @@ template <class Returned>
 concept ReturnsLoss = std::convertible_to<const Returned&, at::Tensor> ||
                       requires(const Returned& r) { { *r } -> std::convertible_to<at::Tensor>; } ||
                       requires(const Returned& r) { r.loss; };
-
-/// What computes the gradients itself, from what it kept of the step, instead of by autograd.
-template <class Returned>
-concept BringsGradients = requires(const Returned& r, double scale) { r.backward(scale); } &&
-                          requires(const Returned& r) { { r.loss } -> std::convertible_to<at::Tensor>; };
 
 /// What the batch's end hooks see of what the step returned.
 template <class Returned>
@@ -109,7 +106,12 @@ class Optimization {
 
     template <class Batch>
     decltype(auto) step(const Batch& batch, std::int64_t batch_idx, bool synchronise) {
-        run_.strategy().before_forward(synchronise);
+        if constexpr (BringsGradients<std::remove_cvref_t<returned_t<Batch>>> &&
+                      AveragesGradients<std::remove_cvref_t<decltype(run_.strategy())>>) {
+            run_.strategy().before_own_step(synchronise);
+        } else {
+            run_.strategy().before_forward(synchronise);
+        }
         [[maybe_unused]] const auto scope = run_.precision().forward_scope(run_.device().type());
         return call_module<hooks::training_step>(run_, batch, batch_idx);
     }

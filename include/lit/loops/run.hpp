@@ -4,6 +4,7 @@
 #include <lit/callbacks/callback.hpp>
 #include <lit/collectives/collective.hpp>
 #include <lit/core/run_state.hpp>
+#include <lit/loops/brings_gradients.hpp>
 #include <lit/loops/checkpoint_keeper.hpp>
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
@@ -190,6 +191,14 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
                       "automatic_optimization = false; in the module, or return the loss from training_step.");
         backward(loss);
     }
+    /// The same of a step that computes them without autograd, as a static network's does.
+    template <detail::BringsGradients Step>
+    void manual_backward(const Step& step) {
+        static_assert(!automatic_optimization<Module>,
+                      "lit: manual_backward belongs to manual optimization. Write static constexpr bool "
+                      "automatic_optimization = false; in the module, or return the step from training_step.");
+        backward(step.loss, true, [&] { step.backward(1.0); });
+    }
     /// Only this optimizer's parameters require gradients until it is untoggled.
     template <class Handle>
     void toggle_optimizer(Handle& handle) {
@@ -293,14 +302,22 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
     void backward(const at::Tensor& loss, bool synchronise = true, [[maybe_unused]] Compute compute_own = {}) {
         const at::Tensor scaled = parts_.precision.scale(loss);
         detail::call_all<hooks::on_before_backward>(*this, scaled);
-        parts_.strategy.before_backward(scaled, synchronise);
+        constexpr bool own = !std::is_null_pointer_v<Compute>;
+        if constexpr (!own) {
+            parts_.strategy.before_backward(scaled, synchronise);
+        }
         const auto compute = [&] {
             if constexpr (detail::module_listens<hooks::backward, Run, const at::Tensor>) {
                 detail::call_module<hooks::backward>(*this, scaled);
-            } else if constexpr (!std::is_null_pointer_v<Compute>) {
+            } else if constexpr (own) {
                 compute_own();
             } else {
                 backward_(scaled);
+            }
+            if constexpr (own && AveragesGradients<typename Parts::strategy_type>) {
+                if (synchronise) {
+                    parts_.strategy.average_gradients();
+                }
             }
         };
         if constexpr (ExplainsErrors<typename Parts::strategy_type>) {

@@ -8,6 +8,9 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/nn/module.h>
 #include <torch/csrc/distributed/c10d/comm.hpp>
@@ -24,6 +27,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -51,7 +55,8 @@ struct DDPOptions {
 /// Errors  ConfigError for `bucket_cap_mb` < 1, a timeout that is not positive, a bad environment; DistributedError when
 ///         another process is gone, when the ranks' modules differ (all ranks are told, with the first difference), and
 ///         when a parameter got no gradient without `find_unused_parameters` (with its name).
-/// Cost    per step one exchange of all gradients, overlapping with the backward pass; a broadcast of the buffers.
+/// Cost    per step one exchange of all gradients, overlapping with the backward pass, or following it where a step computes its
+///         gradients without autograd, as those of static networks do; a broadcast of the buffers.
 /// Source  torch's `DistributedDataParallel` (the same c10d Reducer) and Lightning's `DDPStrategy`, same defaults. On
 ///         the CPU, over Gloo; CUDA, communication hooks and launching processes are not offered yet. With
 ///         `find_unused_parameters` the graph is walked from the loss, not from the outputs of the forward pass.
@@ -144,6 +149,47 @@ class DDP {
         }
         first_backward_ = false;
     }
+    /// In the place of before_forward(), for a step that computes its gradients itself: the Reducer listens to autograd.
+    void before_own_step(bool synchronise) {
+        before_evaluation();
+        send_buffers_ = synchronise;
+    }
+    /// The mean over the ranks of the gradients that such a step computed, in the Reducer's arithmetic.
+    void average_gradients() {
+        if (parameters_.empty()) {  // one process, too
+            return;
+        }
+        const at::NoGradGuard no_grad;
+        const at::Tensor used = used_by_any();
+        if (parcels_.empty()) {
+            make_parcels();
+        }
+        std::vector<c10::intrusive_ptr<c10d::Work>> works;
+        const double share = 1.0 / static_cast<double>(collective().world_size());
+        for (Parcel& parcel : parcels_) {
+            for (auto& [index, part] : parcel.parts) {
+                const at::Tensor& gradient = parameters_[index].grad();
+                if (gradient.defined()) {
+                    at::mul_out(part, gradient, at::scalar_tensor(share, at::kDouble));
+                } else {
+                    part.zero_();
+                }
+            }
+            std::vector<at::Tensor> whole{parcel.whole};
+            exchanging([&] { works.push_back(collective().group()->allreduce(whole)); });
+        }
+        for (std::size_t i = 0; i < parcels_.size(); ++i) {
+            exchanging([&] { works[i]->wait(); });
+            for (auto& [index, part] : parcels_[i].parts) {
+                at::Tensor& gradient = parameters_[index].mutable_grad();
+                if (gradient.defined()) {
+                    gradient.copy_(part);
+                } else if (used.defined() && used[static_cast<std::int64_t>(index)].item<bool>()) {
+                    gradient = part.clone();
+                }
+            }
+        }
+    }
     /// What the backward pass threw, if it tells of other processes: throws a DistributedError in its place.
     void explain(const std::exception& error) const {
         if (collective_ && detail::is_communication_error(error)) {
@@ -167,11 +213,18 @@ class DDP {
         parameters_.clear();
         names_.clear();
         buffers_.clear();
+        parcels_.clear();
         send_buffers_ = false;
         first_backward_ = true;
     }
 
  private:
+    /// Gradients that are sent as one.
+    struct Parcel {
+        at::Tensor whole;
+        std::vector<std::pair<std::size_t, at::Tensor>> parts;  ///< of which parameter, and its place in the whole
+    };
+
     static constexpr std::size_t coalesced_bytes = std::size_t{250} << 20U;
     static constexpr std::size_t first_bucket_bytes = std::size_t{1} << 20U;
 
@@ -244,8 +297,61 @@ class DDP {
                                ". Build the same module in every process.");
     }
 
+    [[nodiscard]] std::size_t cap() const { return static_cast<std::size_t>(options_.bucket_cap_mb) << 20U; }
+
+    template <class F>
+    void exchanging(F&& f) const {
+        collective().guarded("the exchange of gradients", f);
+    }
+    void make_parcels() {
+        const auto buckets = std::get<0>(c10d::compute_bucket_assignment_by_size(parameters_, {cap()}));
+        for (const std::vector<std::size_t>& bucket : buckets) {
+            std::int64_t numel = 0;
+            for (const std::size_t index : bucket) {
+                numel += parameters_[index].numel();
+            }
+            Parcel parcel{at::empty({numel}, parameters_[bucket[0]].options().requires_grad(false)), {}};
+            std::int64_t begin = 0;
+            for (const std::size_t index : bucket) {
+                const at::Tensor& parameter = parameters_[index];
+                parcel.parts.emplace_back(
+                    index, parcel.whole.narrow(0, begin, parameter.numel()).view(parameter.sizes()));
+                begin += parameter.numel();
+            }
+            parcels_.push_back(std::move(parcel));
+        }
+    }
+    /// Which parameters have a gradient on some rank; undefined where all of them have to.
+    /// Errors  DistributedError with the names of those that have none then.
+    [[nodiscard]] at::Tensor used_by_any() const {
+        if (options_.find_unused_parameters) {
+            at::Tensor used = at::empty({static_cast<std::int64_t>(parameters_.size())}, at::kByte);
+            std::transform(parameters_.begin(), parameters_.end(), used.mutable_data_ptr<std::uint8_t>(),
+                           [](const at::Tensor& parameter) -> std::uint8_t { return parameter.grad().defined(); });
+            return collective().all_reduce(used, ReduceOp::maximum);
+        }
+        if (std::any_of(parameters_.begin(), parameters_.end(),
+                        [](const at::Tensor& parameter) { return !parameter.grad().defined(); })) {
+            throw unused_error();
+        }
+        return {};
+    }
+    [[nodiscard]] DistributedError unused_error() const {
+        std::string unused;
+        for (std::size_t i = 0; i < parameters_.size(); ++i) {
+            if (!parameters_[i].grad().defined()) {
+                unused += (unused.empty() ? "" : ", ") + names_[i];
+            }
+        }
+        return DistributedError("DDP: in the last step some parameters of rank " +
+                                std::to_string(collective().rank()) +
+                                " took no part in the loss, so their gradients could not be averaged" +
+                                (unused.empty() ? "" : ": " + unused) +
+                                ". Use every parameter, freeze those before fit, or set "
+                                "lit::DDP{{.find_unused_parameters = true}}.");
+    }
+
     void make_reducer() {
-        const std::size_t cap = static_cast<std::size_t>(options_.bucket_cap_mb) << 20U;
         const std::vector<bool> expect_sparse(parameters_.size(), false);
         std::unordered_map<std::size_t, std::string> names;
         for (std::size_t i = 0; i < names_.size(); ++i) {
@@ -253,12 +359,12 @@ class DDP {
         }
         collective().guarded("preparing the exchange of gradients", [&] {
             auto [buckets, limits] = c10d::compute_bucket_assignment_by_size(
-                parameters_, {first_bucket_bytes, cap}, expect_sparse);
+                parameters_, {first_bucket_bytes, cap()}, expect_sparse);
             // The last layer's gradients come first.
             std::reverse(buckets.begin(), buckets.end());
             reducer_ = std::make_shared<c10d::Reducer>(
                 parameters_, std::move(buckets), collective().group(), expect_sparse,
-                static_cast<std::int64_t>(cap), options_.find_unused_parameters,
+                static_cast<std::int64_t>(cap()), options_.find_unused_parameters,
                 options_.gradient_as_bucket_view, std::move(names),
                 static_cast<std::int64_t>(first_bucket_bytes), false, false, std::vector<std::int64_t>{});
             logger_ = std::make_shared<c10d::Logger>(reducer_);
@@ -282,18 +388,7 @@ class DDP {
             if (text.find("finished reduction in the prior iteration") == std::string::npos) {
                 throw collective().failure(operation, error);
             }
-            std::string unused;
-            for (std::size_t i = 0; i < parameters_.size(); ++i) {
-                if (!parameters_[i].grad().defined()) {
-                    unused += (unused.empty() ? "" : ", ") + names_[i];
-                }
-            }
-            throw DistributedError("DDP: in the last step some parameters of rank " +
-                                   std::to_string(collective().rank()) +
-                                   " took no part in the loss, so their gradients could not be averaged" +
-                                   (unused.empty() ? "" : ": " + unused) +
-                                   ". Use every parameter, freeze those before fit, or set "
-                                   "lit::DDP{{.find_unused_parameters = true}}.");
+            throw unused_error();
         }
     }
 
@@ -302,6 +397,7 @@ class DDP {
     std::vector<at::Tensor> parameters_;
     std::vector<std::string> names_;
     std::vector<at::Tensor> buffers_;
+    std::vector<Parcel> parcels_;
     // Destroyed first, while the group is there.
     std::shared_ptr<c10d::Reducer> reducer_;
     std::shared_ptr<c10d::Logger> logger_;

@@ -33,6 +33,12 @@ concept SynchronisesGradients = requires(S& s, const at::Tensor& loss, bool sync
 /// Optional: knows what an error of the backward pass means, and throws that in its place.
 template <class S>
 concept ExplainsErrors = requires(S& s, const std::exception& error) { s.explain(error); };
+/// Optional: exchanges gradients that a step computed without autograd.
+template <class S>
+concept AveragesGradients = requires(S& s, bool synchronise) {
+    s.before_own_step(synchronise);
+    s.average_gradients();
+};
 /// Optional: has something to do before a module is evaluated.
 template <class S>
 concept PreparesEvaluation = requires(S& s) { s.before_evaluation(); };
@@ -53,6 +59,9 @@ concept ComputesIn = !LimitsPrecision<S, Precision> || static_cast<bool>(S::temp
 /// before_forward(sync)       before each training step; `sync` is false inside an accumulation window, whose
 ///                            gradients stay on their rank.
 /// before_backward(loss, sync) after the step, before the gradients are computed.
+/// before_own_step(sync)      optional: in the place of before_forward, for a step that computes its gradients without autograd;
+/// average_gradients()        after those were computed, if `sync`; before_backward is not called. Without these two a strategy of
+///                            several processes does not compile with such a step.
 /// teardown(module)           after the run; the module is on the CPU again.
 /// explain(error)             optional: throws what an error of the backward pass means, or returns.
 /// can_compute_in<Precision>  optional: false for a precision that does not compile with it.

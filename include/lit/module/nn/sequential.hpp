@@ -66,7 +66,8 @@ class StaticLoss {
     at::Tensor loss;  ///< 0-dim, of no graph
 
     /// Writes `scale` times the gradients of the loss into the parameters' `grad`, or adds them to what is there. Once, and before
-    /// the network's next step, which uses the buffers again.
+    /// the network's next step, which uses the buffers again. A module that optimizes by hand calls `trainer.manual_backward(step)`
+    /// instead, which calls the hooks too, and exchanges the gradients between ranks.
     /// Errors  ConfigError for a second time.
     void backward(double scale = 1.0) const { network_->template back<Head>(scale); }
 
@@ -319,7 +320,7 @@ struct SequentialOf<OwnKernels, Layers...> : SequentialWith<OwnKernels, Layers..
 /// Cost    the activations and the gradients are kept, for one size of batch at a time; the loss too, unless the last one is still in
 ///         use. glibc is made to keep up to 64 MiB of freed memory in the process, for the layers that ATen allocates for. With
 ///         `OwnKernels` a step allocates nothing, but for what LibTorch's generator does for a Dropout.
-/// Ranks   one: DDP listens to autograd, and does not compile with it.
+/// Ranks   any: DDP exchanges the gradients when the last of them is there, not while they are computed.
 template <class... Layers>
 class Sequential : public torch::nn::ModuleHolder<typename detail::SequentialOf<Layers...>::type> {
  public:
