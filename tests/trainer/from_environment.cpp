@@ -70,8 +70,14 @@ TEST_SUITE("trainer/from_environment") {
 
     TEST_CASE("None takes a value away, and an interval may be a time") {
         const Environment environment(
-            Variables{{"PL_TRAINER_CHECK_VAL_EVERY_N_EPOCH", "None"}, {"PL_TRAINER_VAL_CHECK_INTERVAL", "00:00:01:00"}});
-        const lit::TrainerOptions options = lit::from_environment();
+            Variables{{"PL_TRAINER_CHECK_VAL_EVERY_N_EPOCH", "None"},
+                      {"PL_TRAINER_VAL_CHECK_INTERVAL", "00:00:01:00"},
+                      {"PL_TRAINER_LIMIT_TRAIN_BATCHES", "None"},
+                      {"PL_TRAINER_DEFAULT_ROOT_DIR", "None"}});
+        const lit::TrainerOptions options =
+            lit::from_environment({.limit_train_batches = 3, .default_root_dir = "/somewhere"});
+        CHECK(options.limit_train_batches.is_everything());
+        CHECK(options.default_root_dir.empty());
         CHECK_FALSE(options.check_val_every_n_epoch.has_value());
         CHECK(options.val_check_interval->time() == std::chrono::milliseconds(60000));
     }

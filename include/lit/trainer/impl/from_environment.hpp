@@ -16,6 +16,7 @@
 #include <concepts>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -41,10 +42,15 @@ template <class V>
         const auto batches = option_from_text<Limit>(text, variable);
         return batches.is_count() ? ValCheckInterval(batches.count()) : ValCheckInterval(batches.fraction());
     } else if constexpr (std::same_as<V, Limit>) {
+        if (text == "None") {  // Lightning takes it as all
+            return {};
+        }
         // 1 is a batch and 1.0 all of them, as in Python.
         const bool whole = text.find_first_not_of("-0123456789") == std::string::npos;
         return whole ? Limit(option_from_text<std::int64_t>(text, variable))
                      : Limit(option_from_text<double>(text, variable));
+    } else if constexpr (std::same_as<V, std::filesystem::path>) {
+        return text == "None" ? V() : V(text);
     } else {
         V value{};
         const bool truth = std::integral<V> && (text == "True" || text == "False");
