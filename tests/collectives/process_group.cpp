@@ -72,6 +72,9 @@ TEST_SUITE("collectives/process_group") {
                       .item<std::int64_t>() == 0);
             CHECK(ranks.all_reduce(torch::scalar_tensor(-3 * rank, torch::kLong), ReduceOp::mean)
                       .item<std::int64_t>() == -1);
+            const std::int64_t large = (std::int64_t{1} << 40) + 1;  // float32 has no such number
+            CHECK(ranks.all_reduce(torch::scalar_tensor(large, torch::kLong), ReduceOp::mean)
+                      .item<std::int64_t>() == large);
             const auto base = torch::arange(6, torch::kFloat).reshape({2, 3});
             const auto view = ranks.all_reduce(base.t(), ReduceOp::sum);
             CHECK(view.equal(2 * base.t()));
@@ -107,6 +110,19 @@ TEST_SUITE("collectives/process_group") {
                           text);
                 }
             }
+        }));
+    }
+
+    TEST_CASE("a mistake of one's own is not said to be another process's") {
+        rethrow_first(run_thread_ranks(2, [](ProcessGroupCollective& ranks) {
+            std::string text;
+            try {
+                static_cast<void>(ranks.all_reduce(torch::zeros({2}, torch::kShort), ReduceOp::sum));
+            } catch (const lit::DistributedError& error) {
+                text = error.what();
+            }
+            CHECK(has(text, "all_reduce failed on rank"));
+            CHECK(!has(text, "Another process"));
         }));
     }
 

@@ -312,8 +312,29 @@ TEST_SUITE("strategies/ddp") {
             const std::string text = message_of(error);
             CAPTURE(text);
             CHECK(has(text, "took no part in the loss"));
-            CHECK(has(text, "spare.weight, spare.bias"));
+            CHECK(has(text, "averaged: spare.weight, spare.bias. Use"));
             CHECK(has(text, ".find_unused_parameters = true"));
+        }
+        // The names do not come from the gradients, which may have been filled with zeros, or dropped since.
+        for (const bool zeros : {true, false}) {
+            CAPTURE(zeros);
+            for (const auto& error : run_thread_ranks(2, [&](ProcessGroupCollective& ranks) {
+                     Mlp& net = *nets[static_cast<std::size_t>(ranks.rank())];
+                     DDP strategy({}, ranks);
+                     strategy.setup(net, true);
+                     for (int step = 0; step < 2; ++step) {
+                         strategy.before_forward(true);
+                         const auto loss = net.loss(data.x, data.y);
+                         strategy.before_backward(loss, true);
+                         loss.backward();
+                         for (auto& parameter : net.parameters()) {
+                             parameter.mutable_grad() =
+                                 zeros ? torch::zeros_like(parameter) : torch::Tensor();
+                         }
+                     }
+                 })) {
+                CHECK(has(message_of(error), "averaged: spare.weight, spare.bias. Use"));
+            }
         }
     }
 
@@ -429,6 +450,26 @@ TEST_SUITE("strategies/ddp") {
              })) {
             CHECK(has(message_of(error), "rank 0 has nothing more, rank 1 has parameter spare.weight"));
         }
+        struct Weights : torch::nn::Module {
+            Weights(const torch::Tensor& a, const torch::Tensor& b) {
+                register_parameter("a", a);
+                register_parameter("b", b);
+            }
+        };
+        const auto refused = [](Weights first, Weights second) {
+            std::vector<Weights> all{std::move(first), std::move(second)};
+            return message_of(run_thread_ranks(2, [&](ProcessGroupCollective& ranks) {
+                DDP strategy({}, ranks);
+                strategy.setup(all[static_cast<std::size_t>(ranks.rank())], true);
+            })[0]);
+        };
+        const auto square = [] { return torch::zeros({2, 3}); };
+        CHECK(has(
+            refused({square(), square()}, {torch::zeros({3, 2}).t(), square()}),
+            "rank 0 has parameter a [2, 3] Float, rank 1 has parameter a [2, 3] Float with strides [1, 2]"));
+        const auto tied = square();
+        CHECK(has(refused({square(), square()}, {tied, tied}),
+                  "rank 0 has parameter b [2, 3] Float, rank 1 has parameter b the same as a"));
     }
 
     TEST_CASE("a rank that is gone in the middle of the exchange of gradients is explained") {

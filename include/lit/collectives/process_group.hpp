@@ -192,7 +192,7 @@ class ProcessGroupCollective {
             if (tensors[0].is_floating_point() || tensors[0].is_complex()) {
                 tensors[0].div_(world_size_);
             } else {
-                tensors[0].copy_(tensors[0] / world_size_);
+                tensors[0].div_(world_size_, "trunc");
             }
         }
         return tensors[0].to(value.device());
@@ -284,8 +284,10 @@ class ProcessGroupCollective {
         return DistributedError(
             "ProcessGroupCollective: " + std::string(operation) + " failed on rank " + std::to_string(rank_) +
             " of " + std::to_string(world_size_) + ": " + detail::plain_text(error) +
-            "\nAnother process has ended, or did not answer within " + std::to_string(timeout_.count()) +
-            " ms. The first error of all processes is the one to look at.");
+            (detail::is_communication_error(error)
+                 ? "\nAnother process has ended, or did not answer within " + std::to_string(timeout_.count()) +
+                       " ms. The first error of all processes is the one to look at."
+                 : std::string()));
     }
 
  private:

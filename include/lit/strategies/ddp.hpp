@@ -6,6 +6,7 @@
 #include <lit/core/error.hpp>
 #include <lit/strategies/strategy.hpp>
 
+#include <ATen/ScalarOps.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
@@ -165,12 +166,13 @@ class DDP {
             make_parcels();
         }
         std::vector<c10::intrusive_ptr<c10d::Work>> works;
-        const double share = 1.0 / static_cast<double>(collective().world_size());
+        const at::Tensor share =
+            at::native::wrapped_scalar_tensor(1.0 / static_cast<double>(collective().world_size()));
         for (Parcel& parcel : parcels_) {
             for (auto& [index, part] : parcel.parts) {
                 const at::Tensor& gradient = parameters_[index].grad();
                 if (gradient.defined()) {
-                    at::mul_out(part, gradient, at::scalar_tensor(share, at::kDouble));
+                    at::mul_out(part, gradient, share);
                 } else {
                     part.zero_();
                 }
@@ -257,16 +259,33 @@ class DDP {
         }
     }
 
-    /// One line for each tensor. Gloo ends a process that is sent another size than it expects, so look before.
+    /// One line for each tensor. Gloo ends a process that is sent another size than it expects, so look before; and buckets of
+    /// gradients are laid out as the parameters are.
     static std::string describe(const torch::nn::Module& module) {
         std::ostringstream out;
+        std::vector<std::pair<at::Tensor, std::string>> seen;
+        const auto line = [&](const char* kind, const std::string& name, const at::Tensor& tensor) {
+            out << kind << name << " ";
+            const auto same = std::find_if(seen.begin(), seen.end(),
+                                           [&](const auto& other) { return other.first.is_same(tensor); });
+            if (!tensor.defined()) {
+                out << "undefined\n";
+            } else if (same != seen.end()) {
+                out << "the same as " << same->second << "\n";
+            } else {
+                out << tensor.sizes() << " " << tensor.scalar_type();
+                if (!tensor.is_contiguous()) {
+                    out << " with strides " << tensor.strides();
+                }
+                out << (tensor.requires_grad() || *kind == 'b' ? "" : ", frozen") << "\n";
+                seen.emplace_back(tensor, name);
+            }
+        };
         for (const auto& item : module.named_parameters()) {
-            out << "parameter " << item.key() << " " << item.value().sizes() << " "
-                << item.value().scalar_type() << (item.value().requires_grad() ? "" : ", frozen") << "\n";
+            line("parameter ", item.key(), item.value());
         }
         for (const auto& item : module.named_buffers()) {
-            out << "buffer " << item.key() << " " << item.value().sizes() << " " << item.value().scalar_type()
-                << "\n";
+            line("buffer ", item.key(), item.value());
         }
         return out.str();
     }
@@ -332,16 +351,35 @@ class DDP {
         }
         if (std::any_of(parameters_.begin(), parameters_.end(),
                         [](const at::Tensor& parameter) { return !parameter.grad().defined(); })) {
-            throw unused_error();
+            std::vector<std::size_t> without;
+            for (std::size_t i = 0; i < parameters_.size(); ++i) {
+                if (!parameters_[i].grad().defined()) {
+                    without.push_back(i);
+                }
+            }
+            throw unused_error(without);
         }
         return {};
     }
-    [[nodiscard]] DistributedError unused_error() const {
-        std::string unused;
-        for (std::size_t i = 0; i < parameters_.size(); ++i) {
-            if (!parameters_[i].grad().defined()) {
-                unused += (unused.empty() ? "" : ", ") + names_[i];
+    /// The parameters whose indices the Reducer lists in its complaint.
+    static std::vector<std::size_t> listed(const std::string& complaint) {
+        constexpr std::string_view before = "Parameter indices which did not receive grad for rank ";
+        std::vector<std::size_t> indices;
+        if (const auto found = complaint.find(before); found != std::string::npos) {
+            std::istringstream text(complaint.substr(found + before.size()));
+            std::int64_t rank = 0;
+            char colon = ' ';
+            text >> rank >> colon;
+            for (std::size_t index = 0; text >> index;) {
+                indices.push_back(index);
             }
+        }
+        return indices;
+    }
+    [[nodiscard]] DistributedError unused_error(const std::vector<std::size_t>& indices) const {
+        std::string unused;
+        for (const std::size_t index : indices) {
+            unused += (unused.empty() ? "" : ", ") + names_.at(index);
         }
         return DistributedError("DDP: in the last step some parameters of rank " +
                                 std::to_string(collective().rank()) +
@@ -388,7 +426,7 @@ class DDP {
             if (text.find("finished reduction in the prior iteration") == std::string::npos) {
                 throw collective().failure(operation, error);
             }
-            throw unused_error();
+            throw unused_error(listed(text));
         }
     }
 
