@@ -244,6 +244,20 @@ TEST_SUITE("optim/optimizer") {
         CHECK(entry.at("step").tensor().item<float>() == 3.0F);
     }
 
+    TEST_CASE("a rate that a schedule took below zero is taken up, as in Python; nan is not") {
+        const Parameters p{torch::zeros({2}).requires_grad_()};
+        lit::SGD optimizer{p, {.lr = 0.1}};
+        lit::set_learning_rate(optimizer, 0, -4.996003610813205e-18);  // LinearLR down to 0, by rounding
+        lit::SGD resumed{p, {.lr = 0.1}};
+        lit::load_optimizer_state(resumed, lit::optimizer_state(optimizer));
+        CHECK(lit::learning_rate(resumed) == -4.996003610813205e-18);
+        lit::set_learning_rate(optimizer, 0, std::nan(""));
+        CHECK_THROWS_WITH_AS(lit::load_optimizer_state(resumed, lit::optimizer_state(optimizer)),
+                             "SGD: lr is nan, expected 0 or more.", lit::ConfigError);
+        CHECK_THROWS_WITH_AS((lit::SGD{p, {.lr = -1e-9}}), "SGD: lr is -1e-09, expected 0 or more.",
+                             lit::ConfigError);
+    }
+
     TEST_CASE("the state has the layout of its parameter, and each parameter a count of its own") {
         const Parameters p = parameters();
         lit::Adam optimizer{p, {}};

@@ -110,7 +110,7 @@ TEST_SUITE("optim/scheduler") {
     }
 
     TEST_CASE("wrong settings are refused on construction") {
-        CHECK_THROWS_WITH_AS(lit::StepLR({}), "StepLR: step_size is 0.000000, expected 1 or more.",
+        CHECK_THROWS_WITH_AS(lit::StepLR({}), "StepLR: step_size is 0, expected 1 or more.",
                              lit::ConfigError);
         CHECK_THROWS_AS(lit::CosineAnnealingLR({}), lit::ConfigError);
         CHECK_THROWS_AS(lit::LinearLR({.start_factor = 0.0}), lit::ConfigError);
@@ -145,7 +145,8 @@ TEST_SUITE("optim/scheduler") {
             lit::add_param_group(sgd, {torch::ones({1}).requires_grad_()}, 0.5);
             scheduler.step(sgd);
             scheduler.step(sgd);
-            CHECK(scheduler.last_lr() == std::vector<double>{lit::learning_rate(sgd, 0), lit::learning_rate(sgd, 1)});
+            CHECK(scheduler.last_lr() ==
+                  std::vector<double>{lit::learning_rate(sgd, 0), lit::learning_rate(sgd, 1)});
             CHECK(scheduler.state_dict().at("base_lrs").items().size() == 1);
             auto again = scheduler;
             CHECK_NOTHROW(again.load_state_dict(scheduler.state_dict()));
@@ -157,15 +158,18 @@ TEST_SUITE("optim/scheduler") {
         CHECK(after_two_steps(lit::LinearLR{{.start_factor = 0.5, .total_iters = 2}}) == Rates{1.0, 1.0});
         CHECK(after_two_steps(lit::ConstantLR{{.factor = 0.5, .total_iters = 2}}) == Rates{1.0, 1.0});
     }
-    TEST_CASE("a schedule that starts from the first rates refuses an added group, the cosine where it turns") {
+    TEST_CASE(
+        "a schedule that starts from the first rates refuses an added group, the cosine where it turns") {
         auto sgd = optimizer();
         lit::LambdaLR lambda{[](std::int64_t) { return 1.0; }};
         lambda.initialize(sgd);
         lit::CosineAnnealingLR cosine{{.t_max = 2}};
         cosine.initialize(sgd);
         lit::add_param_group(sgd, {torch::ones({1}).requires_grad_()}, 0.5);
-        CHECK_THROWS_WITH_AS(lambda.step(sgd), doctest::Contains("2 parameter groups, the schedule was made for 1"),
+        CHECK_THROWS_WITH_AS(lambda.step(sgd),
+                             doctest::Contains("2 parameter groups, the schedule was made for 1"),
                              lit::ConfigError);
+        CHECK(lambda.last_epoch() == 0);  // a step that was refused was not taken
         CHECK_NOTHROW(cosine.step(sgd));
         CHECK_NOTHROW(cosine.step(sgd));
         CHECK_THROWS_AS(cosine.step(sgd), lit::ConfigError);
@@ -219,6 +223,22 @@ TEST_SUITE("optim/reduce_lr_on_plateau") {
         CHECK(second.state_dict().at("mode").equals("max"));
         CHECK(second.state_dict().at("num_bad_epochs").to_int() == 1);
         CHECK(second.state_dict().at("patience").to_int() == 4);
+    }
+
+    TEST_CASE("a list of min_lr of Python's stays one, and an added group has none") {
+        auto sgd = optimizer(1.0);
+        lit::ReduceLROnPlateau scheduler{{.patience = 0}};
+        scheduler.initialize(sgd);
+        lit::Dict saved = scheduler.state_dict().dict();
+        saved.set("default_min_lr", nullptr);
+        saved.set("min_lrs", lit::List{0.25});
+        scheduler.load_state_dict(saved);
+        CHECK(scheduler.state_dict().at("default_min_lr").is_none());
+        lit::add_param_group(sgd, {torch::ones({1}).requires_grad_()}, 0.5);
+        scheduler.step(sgd, 1.0);
+        CHECK_THROWS_WITH_AS(scheduler.step(sgd, 1.0),
+                             doctest::Contains("has 2 parameter groups, the file's min_lr is"),
+                             lit::ConfigError);
     }
 
     TEST_CASE("lowers an added group too") {

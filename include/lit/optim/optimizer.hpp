@@ -75,6 +75,18 @@ struct OptimizerAccess {
     static void load_optimizer_state(O& o, const Value& state) { o.load_state_dict(state); }
 };
 
+/// Whether an optimizer has a place for the rates that it had when the first scheduler was attached; LibTorch's have none.
+template <class O>
+inline constexpr bool keeps_initial_learning_rate = [] {
+    if constexpr (requires { OptimizerAccess<O>::keeps_initial_learning_rate; }) {
+        return OptimizerAccess<O>::keeps_initial_learning_rate;
+    } else if constexpr (requires { O::keeps_initial_learning_rate; }) {
+        return O::keeps_initial_learning_rate;
+    } else {
+        return true;
+    }
+}();
+
 template <OptimizerPolicy O>
 [[nodiscard]] std::size_t group_count(const O& optimizer) {
     return OptimizerAccess<O>::group_count(optimizer);

@@ -45,6 +45,7 @@ class OptimizerVariant {
     void set_learning_rate(std::size_t group, double lr) {
         std::visit([=](auto& o) { lit::set_learning_rate(o, group, lr); }, chosen_);
     }
+    static constexpr bool keeps_initial_learning_rate = (lit::keeps_initial_learning_rate<Os> && ...);
     [[nodiscard]] double initial_learning_rate(std::size_t group) const {
         return std::visit([=](const auto& o) { return lit::initial_learning_rate(o, group); }, chosen_);
     }

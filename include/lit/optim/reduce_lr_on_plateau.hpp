@@ -103,6 +103,12 @@ class ReduceLROnPlateau {
     }
     void lower(auto& optimizer) {
         if (min_lrs_.size() != group_count(optimizer)) {  // groups were added while training
+            if (several_min_lrs_) {
+                throw ConfigError("ReduceLROnPlateau: the optimizer has " + std::to_string(group_count(optimizer)) +
+                                  " parameter groups, the file's min_lr is a list of " +
+                                  std::to_string(min_lrs_.size()) +
+                                  ". Add no group while training, or begin a new schedule.");
+            }
             min_lrs_.assign(group_count(optimizer), options_.min_lr);
         }
         for (std::size_t group = 0; group < min_lrs_.size(); ++group) {
@@ -122,6 +128,7 @@ class ReduceLROnPlateau {
 
     ReduceLROnPlateauOptions options_;
     std::vector<double> min_lrs_;
+    bool several_min_lrs_ = false;  ///< of a file of Python's: each group has its own, and there is none for others
     std::vector<double> last_lr_;
     std::int64_t last_epoch_ = 0;
     double best_;

@@ -28,6 +28,17 @@ class SchedulerVariant {
     void initialize(auto& optimizer) {
         std::visit([&](auto& s) { s.initialize(optimizer); }, chosen_);
     }
+    void initialize(auto& optimizer, const std::vector<double>& first) {
+        std::visit(
+            [&](auto& s) {
+                if constexpr (requires { s.initialize(optimizer, first); }) {
+                    s.initialize(optimizer, first);
+                } else {
+                    s.initialize(optimizer);
+                }
+            },
+            chosen_);
+    }
     void step(auto& optimizer) {
         std::visit(
             [&]<class S>(S& s) {

@@ -8,11 +8,15 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/full_like.h>
 #include <c10/util/Type.h>
+#include <torch/optim/adagrad.h>
+#include <torch/optim/lbfgs.h>
 #include <torch/optim/optimizer.h>
 #include <torch/serialize/input-archive.h>
 #include <torch/serialize/output-archive.h>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -41,8 +45,8 @@ concept HasPythonLayout = requires {
 ///
 /// State    SGD, Adam, AdamW, RMSprop, Adagrad and LBFGS in Python's layout; any other as LibTorch's own archive, in
 ///          the tensor behind the key `libtorch_archive`, which Python cannot read.
-/// Differs  LibTorch has no place for `initial_lr`: the present rate is answered, which is right when a
-///          scheduler asks.
+/// Differs  LibTorch has no place for `initial_lr`: the present rate is answered, which is right for the first scheduler that
+///          asks; what configure_optimizers returns shows it to the others, too.
 template <std::derived_from<torch::optim::Optimizer> O>
 struct OptimizerAccess<O> {
     static std::size_t group_count(const O& o) { return o.param_groups().size(); }
@@ -52,6 +56,7 @@ struct OptimizerAccess<O> {
     static void set_learning_rate(O& o, std::size_t group, double lr) {
         o.param_groups().at(group).options().set_lr(lr);
     }
+    static constexpr bool keeps_initial_learning_rate = false;
     static double initial_learning_rate(const O& o, std::size_t group) { return learning_rate(o, group); }
     static void record_initial_learning_rate(O& /*o*/, std::size_t /*group*/) {}
     static double momentum_of(const O& o, std::size_t group) {
@@ -73,21 +78,35 @@ struct OptimizerAccess<O> {
         return o.param_groups().at(group).params();
     }
     static void add_param_group(O& o, std::vector<at::Tensor> params, std::optional<double> lr) {
+        if constexpr (std::same_as<O, torch::optim::LBFGS>) {
+            throw ConfigError("LBFGS: a parameter group cannot be added; it has one alone.");
+        }
+        std::vector<at::Tensor> known;
+        for (const auto& group : o.param_groups()) {
+            known.insert(known.end(), group.params().begin(), group.params().end());
+        }
         for (const at::Tensor& param : params) {
-            for (const auto& group : o.param_groups()) {
-                for (const at::Tensor& known : group.params()) {
-                    if (known.is_same(param)) {
-                        throw ConfigError(optimizer_name(o) +
-                                          ": a parameter was given before. A parameter belongs to one group, once.");
-                    }
-                }
+            if (std::ranges::any_of(known, [&](const at::Tensor& other) { return other.is_same(param); })) {
+                throw ConfigError(optimizer_name(o) +
+                                  ": a parameter was given before. A parameter belongs to one group, once.");
             }
+            known.push_back(param);
         }
         auto options = o.defaults().clone();
         if (lr) {
             options->set_lr(*lr);
         }
         o.add_param_group(torch::optim::OptimizerParamGroup(std::move(params), std::move(options)));
+        if constexpr (std::same_as<O, torch::optim::Adagrad>) {  // whose constructor makes it, and whose step asks for it
+            const auto& group = o.param_groups().back();
+            const double first = options_of(o, group_count(o) - 1).initial_accumulator_value();
+            for (const at::Tensor& param : group.params()) {
+                auto state = std::make_unique<torch::optim::AdagradParamState>();
+                state->step(0);
+                state->sum(at::full_like(param.detach(), first, at::MemoryFormat::Preserve));
+                o.state()[param.unsafeGetTensorImpl()] = std::move(state);
+            }
+        }
     }
     static std::string optimizer_name(const O& /*o*/) {
         const std::string full = c10::demangle(typeid(O).name());

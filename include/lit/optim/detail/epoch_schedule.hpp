@@ -37,11 +37,15 @@ class EpochSchedule {
  public:
     explicit EpochSchedule(Rule rule) : rule_(std::move(rule)) {}
 
-    void initialize(auto& optimizer) {
+    void initialize(auto& optimizer) { initialize(optimizer, {}); }
+    /// `first`: the rates before any scheduler, of an optimizer that does not keep them.
+    template <class O>
+    void initialize(O& optimizer, const std::vector<double>& first) {
         state_ = ScheduleState{};
         for (std::size_t group = 0; group < group_count(optimizer); ++group) {
             record_initial_learning_rate(optimizer, group);
-            state_.base_lrs.push_back(initial_learning_rate(optimizer, group));
+            const bool kept = keeps_initial_learning_rate<O> || first.empty();
+            state_.base_lrs.push_back(kept ? initial_learning_rate(optimizer, group) : first.at(group));
         }
         state_.is_initial = true;
         step(optimizer);
@@ -50,9 +54,11 @@ class EpochSchedule {
 
     void step(auto& optimizer) {
         const std::size_t groups = group_count(optimizer);
+        if (groups != state_.base_lrs.size()) {
+            check_groups(groups);
+        }
         ++state_.step_count;
         ++state_.last_epoch;
-        check_groups(groups);
         state_.last_lr.resize(groups);
         for (std::size_t group = 0; group < groups; ++group) {
             const double base = group < state_.base_lrs.size() ? state_.base_lrs[group]
@@ -73,6 +79,7 @@ class EpochSchedule {
     void load_state_dict(const Value& value);
 
  private:
+    /// Errors  ConfigError where the next step cannot be taken with another number of groups than at the begin.
     void check_groups(std::size_t groups) const;
 
     Rule rule_;

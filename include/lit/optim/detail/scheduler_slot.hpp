@@ -48,7 +48,14 @@ struct SchedulerSlot {
         }
     }
 
-    void initialize(auto& optimizer) { scheduler.initialize(optimizer); }
+    /// `first`: the rates before any scheduler, for one that cannot learn them from the optimizer.
+    void initialize(auto& optimizer, const std::vector<double>& first) {
+        if constexpr (requires { scheduler.initialize(optimizer, first); }) {
+            scheduler.initialize(optimizer, first);
+        } else {
+            scheduler.initialize(optimizer);
+        }
+    }
     void step(auto& optimizer) {
         if constexpr (NeedsMetric<S>) {
             throw ConfigError("lr_scheduler: the scheduler needs a metric. Call step(optimizer, metric).");

@@ -23,11 +23,16 @@
 /// How settings and state of LibTorch's own optimizers are spelt in Python's `state_dict`.
 ///
 /// `settings(options, visit)` and `states(state, visit)` name the members in Python's order, for reading and
-/// writing alike; a `Fixed` is a key that Python has and LibTorch has not.
+/// writing alike; a `Fixed` is a key that Python has and LibTorch has not, a `Needed` one that every state has.
 namespace lit::detail {
 
 struct Fixed {
     Value value;
+    bool binding = false;  ///< whether LibTorch's steps would be others than Python's with another value
+};
+template <class Tensor>
+struct Needed {
+    Tensor& value;
 };
 
 template <class O>
@@ -45,7 +50,7 @@ struct TorchLayout<torch::optim::SGD> {
         visit("dampening", o.dampening());
         visit("weight_decay", o.weight_decay());
         visit("nesterov", o.nesterov());
-        visit("maximize", Fixed{false});
+        visit("maximize", Fixed{false, true});
         visit("foreach", Fixed{});
         visit("differentiable", Fixed{false});
         visit("fused", Fixed{});
@@ -65,17 +70,17 @@ struct TorchAdamLayout {
         visit("eps", o.eps());
         visit("weight_decay", o.weight_decay());
         visit("amsgrad", o.amsgrad());
-        visit("maximize", Fixed{false});
+        visit("maximize", Fixed{false, true});
         visit("foreach", Fixed{});
         visit("capturable", Fixed{false});
         visit("differentiable", Fixed{false});
         visit("fused", Fixed{});
-        visit("decoupled_weight_decay", Fixed{decoupled});
+        visit("decoupled_weight_decay", Fixed{decoupled, !decoupled});  // AdamW does not look at it
     }
     static void states(auto& s, auto&& visit) {
         visit("step", s.step());
-        visit("exp_avg", s.exp_avg());
-        visit("exp_avg_sq", s.exp_avg_sq());
+        visit("exp_avg", Needed{s.exp_avg()});
+        visit("exp_avg_sq", Needed{s.exp_avg_sq()});
         visit("max_exp_avg_sq", s.max_exp_avg_sq());
     }
 };
@@ -101,12 +106,12 @@ struct TorchLayout<torch::optim::RMSprop> {
         visit("weight_decay", o.weight_decay());
         visit("capturable", Fixed{false});
         visit("foreach", Fixed{});
-        visit("maximize", Fixed{false});
+        visit("maximize", Fixed{false, true});
         visit("differentiable", Fixed{false});
     }
     static void states(auto& s, auto&& visit) {
         visit("step", s.step());
-        visit("square_avg", s.square_avg());
+        visit("square_avg", Needed{s.square_avg()});
         visit("momentum_buffer", s.momentum_buffer());
         visit("grad_avg", s.grad_avg());
     }
@@ -125,13 +130,13 @@ struct TorchLayout<torch::optim::Adagrad> {
         visit("weight_decay", o.weight_decay());
         visit("initial_accumulator_value", o.initial_accumulator_value());
         visit("foreach", Fixed{});
-        visit("maximize", Fixed{false});
+        visit("maximize", Fixed{false, true});
         visit("differentiable", Fixed{false});
         visit("fused", Fixed{});
     }
     static void states(auto& s, auto&& visit) {
         visit("step", s.step());
-        visit("sum", s.sum());
+        visit("sum", Needed{s.sum()});
     }
 };
 
@@ -182,6 +187,7 @@ struct LayoutWriter {
     void operator()(std::string_view key, const Fixed& fixed) const { target.set(key, fixed.value); }
     void operator()(std::string_view key, const std::tuple<double, double>& pair) const;
     void operator()(std::string_view key, const at::Tensor& tensor) const;
+    void operator()(std::string_view key, const Needed<const at::Tensor>& tensor) const { (*this)(key, tensor.value); }
     void operator()(std::string_view key, const std::int64_t& step) const;
     template <class Int>
     void operator()(std::string_view key, const Whole<Int>& number) const {
@@ -199,13 +205,15 @@ struct LayoutWriter {
 };
 
 /// Reads what a layout visits from a dict; a key that is missing leaves its target alone.
+/// Errors  CheckpointError for a `Needed` key that is missing, and for another value of a `Fixed` one that LibTorch cannot follow.
 struct LayoutReader {
     const Dict& source;
     const at::Tensor* param = nullptr;  ///< whose layout the tensors take
 
-    void operator()(std::string_view /*key*/, const Fixed& /*fixed*/) const {}
+    void operator()(std::string_view key, const Fixed& fixed) const;
     void operator()(std::string_view key, std::tuple<double, double>& pair) const;
     void operator()(std::string_view key, at::Tensor& tensor) const;
+    void operator()(std::string_view key, const Needed<at::Tensor>& tensor) const;
     void operator()(std::string_view key, std::int64_t& step) const;
     void operator()(std::string_view key, const Whole<std::int64_t>& number) const;
     void operator()(std::string_view key, const Flat<at::Tensor>& tensor) const;

@@ -51,19 +51,17 @@ LIT_INLINE void EpochSchedule<Rule>::load_state_dict(const Value& value) {
 template <class Rule>
 LIT_INLINE void EpochSchedule<Rule>::check_groups(std::size_t groups) const {
     const std::size_t known = state_.base_lrs.size();
-    if (groups == known) {
-        return;
-    }
     const std::string found = std::string(Rule::name) + ": the optimizer has " + std::to_string(groups) +
                               " parameter groups, the schedule was made for " + std::to_string(known) + ". ";
     if (groups < known || known == 0) {
         throw ConfigError(found + "Call initialize(optimizer) once before.");
     }
+    ScheduleState next = state_;
+    ++next.step_count;
+    ++next.last_epoch;
     bool follows = false;
-    if constexpr (requires { Rule::needs_base_lr(state_); }) {
-        follows = !Rule::needs_base_lr(state_);
-    } else if constexpr (requires { rule_.needs_base_lr(state_); }) {
-        follows = !rule_.needs_base_lr(state_);
+    if constexpr (requires { rule_.needs_base_lr(next); }) {
+        follows = !rule_.needs_base_lr(next);
     }
     if (!follows) {
         throw ConfigError(found +

@@ -16,6 +16,7 @@
 #include <c10/core/DefaultDtype.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -100,7 +101,11 @@ template <class Algorithm>
 LIT_INLINE LoadedGroup<Algorithm> GroupState<Algorithm>::read_settings(const Dict& saved) const {
     LoadedGroup<Algorithm> loaded{options, initial_lr, {}, {}, {}};
     Algorithm::unpack(loaded.options, saved);
-    Algorithm::check(loaded.options);
+    Options checked = loaded.options;
+    if (!std::isnan(checked.lr)) {
+        checked.lr = 0.0;  // a schedule may have taken it below, by rounding or as its rule says; Python takes that up, too
+    }
+    Algorithm::check(checked);
     check_layout(loaded.options);
     if (const Value* initial = saved.find("initial_lr")) {
         loaded.initial_lr = number_of(*initial);

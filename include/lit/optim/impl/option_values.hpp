@@ -9,6 +9,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/item.h>
 
+#include <charconv>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -67,7 +68,9 @@ LIT_INLINE void take(const Dict& saved, std::string_view key, std::vector<double
 LIT_INLINE void require_option(bool holds, std::string_view who, std::string_view option, double found,
                            std::string_view expected) {
     if (!holds) {
-        throw ConfigError(std::string(who) + ": " + std::string(option) + " is " + std::to_string(found) +
+        char text[40];
+        const auto end = std::to_chars(text, text + sizeof(text), found);  // the fewest digits that are this number
+        throw ConfigError(std::string(who) + ": " + std::string(option) + " is " + std::string(text, end.ptr) +
                           ", expected " + std::string(expected) + ".");
     }
 }

@@ -15,7 +15,7 @@ namespace lit {
 
 LIT_INLINE Value ReduceLROnPlateau::state_dict() const {
     return Dict{{"factor", options_.factor},
-                {"default_min_lr", options_.min_lr},
+                {"default_min_lr", several_min_lrs_ ? Value() : Value(options_.min_lr)},
                 {"min_lrs", detail::list_of(min_lrs_)},
                 {"patience", options_.patience},
                 {"cooldown", options_.cooldown},
@@ -36,6 +36,9 @@ LIT_INLINE void ReduceLROnPlateau::load_state_dict(const Value& value) {
     ReduceLROnPlateau loaded = *this;
     auto& o = loaded.options_;
     detail::take(saved, "factor", o.factor);
+    if (const Value* one = saved.find("default_min_lr")) {
+        loaded.several_min_lrs_ = one->is_none();
+    }
     detail::take(saved, "default_min_lr", o.min_lr);
     detail::take(saved, "min_lrs", loaded.min_lrs_);
     detail::take(saved, "patience", o.patience);

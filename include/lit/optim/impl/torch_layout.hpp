@@ -9,6 +9,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <cstdint>
@@ -43,6 +44,18 @@ LIT_INLINE void LayoutWriter::operator()(std::string_view key, const std::option
     target.set(key, text ? Value(*text) : Value());
 }
 
+LIT_INLINE void LayoutReader::operator()(std::string_view key, const Fixed& fixed) const {
+    if (!fixed.binding) {
+        return;
+    }
+    bool found = fixed.value.to_bool();
+    take(source, key, found);
+    if (found != fixed.value.to_bool()) {
+        throw CheckpointError("Optimizer: \"" + std::string(key) + "\" is " + (found ? "True" : "False") +
+                              " in the file, and LibTorch's optimizer of this name does not know it. Use lit's, which does.");
+    }
+}
+
 LIT_INLINE void LayoutReader::operator()(std::string_view key, std::tuple<double, double>& pair) const {
     std::pair<double, double> numbers{std::get<0>(pair), std::get<1>(pair)};
     take(source, key, numbers);
@@ -63,6 +76,14 @@ LIT_INLINE void LayoutReader::operator()(std::string_view key, at::Tensor& tenso
     tensor = at::empty_like(*param, param->options().requires_grad(false)).copy_(saved);
 }
 
+LIT_INLINE void LayoutReader::operator()(std::string_view key, const Needed<at::Tensor>& tensor) const {
+    (*this)(key, tensor.value);
+    if (!tensor.value.defined()) {
+        throw CheckpointError("Optimizer: a parameter's state in the file has no \"" + std::string(key) +
+                              "\". It is the state of another kind of optimizer.");
+    }
+}
+
 LIT_INLINE void LayoutReader::operator()(std::string_view key, std::int64_t& step) const {
     if (const Value* found = source.find(key)) {
         step = static_cast<std::int64_t>(number_of(*found));
@@ -77,7 +98,10 @@ LIT_INLINE void LayoutReader::operator()(std::string_view key, const Whole<std::
 
 LIT_INLINE void LayoutReader::operator()(std::string_view key, const Flat<at::Tensor>& tensor) const {
     if (const Value* found = source.find(key); found != nullptr && !found->is_none()) {
-        tensor.value = own(found->tensor());
+        // Python has a plain 1 in the place of H_diag until that is computed.
+        tensor.value = found->is<at::Tensor>()
+                           ? own(found->tensor())
+                           : at::scalar_tensor(number_of(*found), param->options().requires_grad(false));
     }
 }
 
