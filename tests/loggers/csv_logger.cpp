@@ -112,6 +112,40 @@ TEST_SUITE("loggers/csv_logger") {
         CHECK(table(second) == "b,step\r\n1.0,0\r\n");
     }
 
+    TEST_CASE("rows that did not get through are lost as a whole, and do not count") {
+        const reference::TemporaryFolder folder;
+        CSVLogger logger{{.flush_logs_every_n_steps = 1}};
+        logger.start(folder.path());
+        const auto log = [&](double loss, std::int64_t step) {
+            logger.log_metrics(std::vector<Scalar>{{"loss", loss}}, step);
+            logger.save();
+        };
+        log(2.25, 0);
+        {
+            const reference::SmallFiles full(table(logger).size() + 4);
+            CHECK_THROWS_AS(log(3.25, 1), lit::FileError);
+        }
+        log(4.25, 2);
+        CHECK(table(logger) == "loss,step\r\n2.25,0\r\n4.25,2\r\n");
+        CHECK(logger.run_identity().at("rows").to_int() == 2);
+    }
+
+    TEST_CASE("a run goes on under a header whose names have line ends") {
+        const reference::TemporaryFolder folder;
+        const std::vector<Scalar> row{{"new\nline", 1.0}, {"plain", 2.0}};
+        CSVLogger first{};
+        first.start(folder.path());
+        first.log_metrics(row, 3);
+        first.finalize("success");
+        const std::string before = table(first);
+        CSVLogger second{};
+        second.resume_run(first.run_identity());
+        second.start(folder.path());
+        second.log_metrics(row, 4);
+        second.finalize("success");
+        CHECK(table(second) == before + "1.0,2.0,4\r\n");
+    }
+
     TEST_CASE("hyperparameters go to hparams.yaml, later ones beside earlier ones") {
         const reference::TemporaryFolder folder;
         CSVLogger logger{{.save_dir = folder.text()}};

@@ -37,6 +37,10 @@ TEST_SUITE("loggers/run_folder") {
         CHECK(version_in(folder) == "version_11");
         std::filesystem::create_directories(folder.path() / "runs" / "version_20_old");
         CHECK(version_in(folder) == "version_21");
+        // There is no number behind this one, and a link that leads in a circle is no folder.
+        std::filesystem::create_directories(folder.path() / "runs" / "version_9223372036854775806");
+        std::filesystem::create_symlink("version_50", folder.path() / "runs" / "version_50");
+        CHECK(version_in(folder) == "version_22");
     }
 
     TEST_CASE("runs that start at once do not share a folder") {
@@ -105,6 +109,7 @@ TEST_SUITE("loggers/run_folder") {
         const char* home = std::getenv("HOME");
         if (home != nullptr) {
             CHECK(lit::detail::expand_home("~/runs") == std::filesystem::path(home) / "runs");
+            CHECK(lit::detail::expand_home("~//runs") == std::filesystem::path(home) / "runs");
         }
         CHECK(lit::detail::expand_home("a~b") == "a~b");
     }

@@ -57,6 +57,8 @@ class MetricsFile {
     void learn(std::span<const Scalar> metrics, const auto& name_of);
 
     void take_up(std::int64_t rows);
+    /// Where the rows begin; a name may have a line's end in its quotes. 0 where there is no whole header.
+    [[nodiscard]] static std::size_t end_of_header(std::string_view all);
     /// The names in a header, as `header_of` writes them.
     [[nodiscard]] static std::vector<std::string> names_in(std::string_view line);
 
@@ -77,6 +79,7 @@ class MetricsFile {
     AppendFile file_;
     bool header_written_ = false;
     std::int64_t rows_ = 0;
+    std::int64_t waiting_ = 0;  ///< of them, those in buffer_
     std::vector<std::string> keys_;
     std::vector<Cell> cells_;
     std::string tag_;

@@ -45,6 +45,7 @@ class AppendFile {
     [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
+    /// All of it or, where that fails, nothing.
     void write(std::string_view bytes);
     void sync();
     void close();

@@ -23,6 +23,7 @@
 #include <ATen/ops/randn.h>
 #include <ATen/ops/randn_like.h>
 #include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
@@ -235,6 +236,41 @@ TEST_SUITE("module/nn/layers") {
                                              torch::nn::MaxPool2d(2), torch::nn::Flatten(),
                                              torch::nn::Linear(100, 10));
             }).everything();
+        }
+    }
+
+    TEST_CASE("pictures and weights in the order of channels_last give the same") {
+        using Net =
+            nn::Sequential<nn::Shape<1, 6, 6>, nn::Conv2d<1, 3, 3>, nn::BatchNorm2d<3>, nn::ReLU,
+                           nn::Conv2d<3, 4, 3, 1, 1>, nn::ReLU, nn::Flatten, nn::Linear<4 * 4 * 4, 5>>;
+        torch::manual_seed(5);
+        const at::Tensor target = at::randint(5, {4}, at::kLong);
+        // Grey pictures that are stored by rows of pixels are contiguous either way.
+        const at::Tensor x = at::randn({4, 6, 6, 1}).permute({0, 3, 1, 2});
+        Net plain, turned;
+        {
+            const at::NoGradGuard no_graph;
+            for (const auto& parameter : turned->named_parameters()) {
+                parameter.value().copy_(plain->named_parameters()[parameter.key()]);
+                if (parameter.value().dim() == 4) {
+                    parameter.value().set_data(parameter.value().contiguous(at::MemoryFormat::ChannelsLast));
+                }
+            }
+        }
+        const auto expected = plain->step<nn::CrossEntropy>(x.clone(at::MemoryFormat::Contiguous), target);
+        expected.backward();
+        for (Net* net : {&plain, &turned}) {
+            (*net)->zero_grad();
+            const auto step = (*net)->step<nn::CrossEntropy>(x, target);
+            step.backward();
+            CHECK(step.loss.item<double>() == doctest::Approx(expected.loss.item<double>()).epsilon(1e-6));
+            const at::Tensor by_autograd = torch::nn::functional::cross_entropy((*net)->forward(x), target);
+            const auto names = (*net)->named_parameters();
+            std::vector<at::Tensor> parameters = (*net)->parameters();
+            const auto gradients = torch::autograd::grad({by_autograd}, parameters);
+            for (std::size_t i = 0; i < parameters.size(); ++i) {
+                CHECK((parameters[i].grad() - gradients[i]).abs().max().item<double>() < 1e-6);
+            }
         }
     }
 

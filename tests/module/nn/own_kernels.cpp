@@ -115,17 +115,23 @@ void softmax_is_right(double scale) {
     const at::Tensor y = at::randn({rows, Classes}) * scale;
     const at::Tensor reference = y.to(at::kDouble).softmax(1);
     const at::Tensor log_sums = y.to(at::kDouble).logsumexp(1);
-    std::vector<float> p(rows * Classes), log_sum(rows);
+    std::vector<float> p(rows * Classes);
+    std::vector<kernels::LogSum> parts(rows);
     const auto check = [&] {
         CHECK((tensor(p).view({rows, Classes}) - reference).abs().max().item<double>() < 3e-7);
-        CHECK(off(tensor(log_sum), log_sums) < 3e-7);
+        for (std::int64_t m = 0; m < rows; ++m) {
+            const kernels::LogSum part = parts[static_cast<std::size_t>(m)];
+            CHECK(part.largest == y[m].max().item<float>());
+            // Between 0 and log(Classes); a loss has no more digits than it has.
+            CHECK(std::abs(part.log_sum - (log_sums[m].item<double>() - part.largest)) < 5e-7);
+        }
         std::ranges::fill(p, 7.0F);
-        std::ranges::fill(log_sum, 7.0F);
+        std::ranges::fill(parts, kernels::LogSum{7.0F, 7.0F});
     };
-    kernels::softmax<Classes>(rows, static_cast<const float*>(y.const_data_ptr()), p.data(), log_sum.data());
+    kernels::softmax<Classes>(rows, static_cast<const float*>(y.const_data_ptr()), p.data(), parts.data());
     check();
     kernels::plain::softmax<Classes>(rows, static_cast<const float*>(y.const_data_ptr()), p.data(),
-                                     log_sum.data());
+                                     parts.data());
     check();
 }
 
@@ -246,10 +252,20 @@ TEST_SUITE("module/nn/own_kernels") {
             softmax_is_right<10>(scale);
         }
         const std::vector<float> y{0.0F, -infinity, -1000.0F};
-        std::vector<float> p(3), log_sum(1);
-        kernels::softmax<3>(1, y.data(), p.data(), log_sum.data());
+        std::vector<float> p(3);
+        kernels::LogSum part{7.0F, 7.0F};
+        kernels::softmax<3>(1, y.data(), p.data(), &part);
         CHECK(p == std::vector<float>{1.0F, 0.0F, 0.0F});
-        CHECK(log_sum[0] == 0.0F);
+        CHECK(part.log_sum == 0.0F);
+        CHECK(part.largest == 0.0F);
+    }
+
+    TEST_CASE("a small loss of large scores keeps its digits") {
+        const at::Tensor scores = at::full({1, 10}, 1e4F);
+        scores[0][2] += 9;
+        nn::CrossEntropy::State head;
+        const double found = head.own<10>(scores, at::full({1}, 2, at::kLong)).item<double>();
+        CHECK(found == doctest::Approx(std::log1p(9 * std::exp(-9.0))).epsilon(1e-4));
     }
 
     TEST_CASE("functions of single numbers are those of double, and so are their gradients") {
@@ -280,7 +296,7 @@ TEST_SUITE("module/nn/own_kernels") {
     }
 
     TEST_CASE("what is no number stays none") {
-        std::vector<float> x(19, 1.0F), y(19), p(19), log_sum(1);
+        std::vector<float> x(19, 1.0F), y(19), p(19);
         x[3] = x[18] = std::nanf("");
         x[4] = -infinity;
         kernels::map<kernels::ReluKernel>(19, x.data(), y.data());
@@ -293,8 +309,9 @@ TEST_SUITE("module/nn/own_kernels") {
             CHECK(std::isnan(y[3]));
             CHECK(std::isnan(y[18]));
         }
-        kernels::softmax<19>(1, x.data(), p.data(), log_sum.data());
-        CHECK(std::isnan(log_sum[0]));
+        kernels::LogSum part{};
+        kernels::softmax<19>(1, x.data(), p.data(), &part);
+        CHECK(std::isnan(part.log_sum));
         CHECK(std::isnan(p[0]));
     }
 

@@ -245,6 +245,65 @@ TEST_SUITE("module/nn/sequential") {
                              lit::ConfigError);
     }
 
+    TEST_CASE("the gradients of a step before the last are refused") {
+        Small net;
+        const at::Tensor x = at::randn({4, 7}), target = at::randint(3, {4}, at::kLong);
+        const auto first = net->step<nn::CrossEntropy>(x, target);
+        const auto second = net->step<nn::CrossEntropy>(-x, target);
+        CHECK_THROWS_WITH_AS(first.backward(), doctest::Contains("backward() of an earlier step"),
+                             lit::ConfigError);
+        CHECK_NOTHROW(second.backward());
+    }
+
+    TEST_CASE("a target of squares of other sizes than the output is refused") {
+        nn::Sequential<nn::Linear<4, 1>> aten;
+        nn::Sequential<nn::OwnKernels, nn::Linear<4, 1>> own;
+        const at::Tensor x = at::randn({8, 4});
+        const std::string said = "found a target of the sizes [8]; expected those of the output, [8, 1]";
+        CHECK_THROWS_WITH_AS(static_cast<void>(aten->step<nn::MSELoss>(x, at::randn({8}))),
+                             doctest::Contains(said.c_str()), lit::ConfigError);
+        CHECK_THROWS_WITH_AS(static_cast<void>(own->step<nn::MSELoss>(x, at::randn({8}))),
+                             doctest::Contains(said.c_str()), lit::ConfigError);
+    }
+
+    TEST_CASE("a gradient that somebody kept stays what it was") {
+        const auto check = [](auto net) {
+            torch::manual_seed(6);
+            const at::Tensor target = at::randint(3, {4}, at::kLong);
+            net->template step<nn::CrossEntropy>(at::randn({4, 7}), target).backward();
+            std::vector<at::Tensor> kept, copies;
+            for (const at::Tensor& parameter : net->parameters()) {
+                kept.push_back(parameter.grad());
+                copies.push_back(parameter.grad().clone());
+            }
+            net->zero_grad();
+            net->template step<nn::CrossEntropy>(at::randn({4, 7}), target).backward();
+            for (std::size_t i = 0; i < kept.size(); ++i) {
+                CHECK(at::equal(kept[i], copies[i]));
+                CHECK(!at::equal(kept[i], net->parameters()[i].grad()));
+            }
+        };
+        check(Small());
+        check(nn::Sequential<nn::OwnKernels, nn::Linear<7, 5>, nn::ReLU, nn::Linear<5, 3>>());
+    }
+
+    TEST_CASE("a step in inference mode leaves nothing behind that a training step cannot write") {
+        const auto check = [](auto net) {
+            const at::Tensor target = at::randint(3, {4}, at::kLong);
+            {
+                const c10::InferenceMode evaluation;
+                static_cast<void>(net->template step<nn::CrossEntropy>(at::randn({4, 7}), target));
+            }
+            const auto step = net->template step<nn::CrossEntropy>(at::randn({4, 7}), target);
+            step.backward();
+            CHECK(!step.loss.is_inference());
+            CHECK(!net->output().is_inference());
+            CHECK_NOTHROW(net->parameters()[0].grad().add_(1));
+        };
+        check(nn::Sequential<nn::Linear<7, 5>, nn::Dropout<0.5>, nn::ReLU, nn::Linear<5, 3>>());
+        check(nn::Sequential<nn::OwnKernels, nn::Linear<7, 5>, nn::Dropout<0.5>, nn::Linear<5, 3>>());
+    }
+
     TEST_CASE("a batch that is not contiguous is copied, and other weights are seen") {
         Small mine = seeded(small);
         torch::nn::Sequential theirs = seeded(small_of_torch);

@@ -40,6 +40,7 @@ LIT_INLINE MetricsFile& MetricsFile::operator=(MetricsFile&& other) noexcept {
         keys_ = std::move(other.keys_);
         header_written_ = other.header_written_;
         rows_ = other.rows_;
+        waiting_ = other.waiting_;
         cells_ = std::move(other.cells_);
         tag_ = std::move(other.tag_);
         buffer_ = std::exchange(other.buffer_, {});
@@ -103,6 +104,7 @@ LIT_INLINE void MetricsFile::add_row(std::string_view prefix, std::span<const Sc
     }
     buffer_ += "\r\n";
     ++rows_;
+    ++waiting_;
 }
 
 LIT_INLINE void MetricsFile::flush() {
@@ -120,9 +122,11 @@ LIT_INLINE void MetricsFile::flush() {
         file_.write(buffer_);
     } catch (...) {
         buffer_.clear();  // announced as lost
+        rows_ -= std::exchange(waiting_, 0);
         throw;
     }
     buffer_.clear();
+    waiting_ = 0;
 }
 
 LIT_INLINE void MetricsFile::close() {
@@ -135,7 +139,7 @@ LIT_INLINE void MetricsFile::take_up(std::int64_t rows) {
     if (std::ifstream in(path_, std::ios::binary); in) {
         all.assign(std::istreambuf_iterator<char>(in), {});
     }
-    const std::size_t head = all.find('\n') + 1;  // 0 where there is none
+    const std::size_t head = end_of_header(all);
     std::size_t end = head;
     while (head > 0 && rows_ < rows) {
         const std::size_t next = all.find('\n', end);
@@ -162,6 +166,18 @@ LIT_INLINE void MetricsFile::take_up(std::int64_t rows) {
         keys_ = names_in(all.substr(0, head - 1));
         header_written_ = true;
     }
+}
+
+LIT_INLINE std::size_t MetricsFile::end_of_header(std::string_view all) {
+    bool quoted = false;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (all[i] == '"') {
+            quoted = !quoted;
+        } else if (all[i] == '\n' && !quoted) {
+            return i + 1;
+        }
+    }
+    return 0;
 }
 
 LIT_INLINE std::vector<std::string> MetricsFile::names_in(std::string_view line) {

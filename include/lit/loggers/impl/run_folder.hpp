@@ -18,6 +18,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -48,12 +49,20 @@ LIT_INLINE AppendFile::~AppendFile() {
 }
 
 LIT_INLINE void AppendFile::write(std::string_view bytes) {
+    off_t through = 0;
     while (!bytes.empty()) {
         const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
         if (written < 0 && errno != EINTR) {
-            throw_file_error(who_, "write to", path_, errno);
+            const int reason = errno;
+            struct stat now {};
+            if (through > 0 && ::fstat(descriptor_, &now) == 0 && now.st_size >= through) {
+                // What comes next is not to stand behind half a row.
+                static_cast<void>(::ftruncate(descriptor_, now.st_size - through) == 0);
+            }
+            throw_file_error(who_, "write to", path_, reason);
         }
         bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
+        through += std::max<ssize_t>(written, 0);
     }
 }
 
@@ -75,8 +84,7 @@ LIT_INLINE std::filesystem::path expand_home(const std::string& path) {
     if (home == nullptr || (path != "~" && !path.starts_with("~/"))) {
         return path;
     }
-    return std::filesystem::path(home) /
-           std::filesystem::path(path.substr(std::min<std::size_t>(path.size(), 2)));
+    return std::filesystem::path(home) / std::filesystem::path(path.substr(1)).relative_path();
 }
 
 LIT_INLINE RunFolder::RunFolder(std::string who, const std::string& save_dir, std::string name, std::string version,
@@ -172,7 +180,8 @@ LIT_INLINE std::int64_t RunFolder::next_version(const std::filesystem::path& roo
     auto entry = std::filesystem::directory_iterator(root, reason);
     for (; !reason && entry != std::filesystem::directory_iterator(); entry.increment(reason)) {
         const std::string file = entry->path().filename().string();
-        if (!file.starts_with("version_") || !entry->is_directory()) {
+        std::error_code of_entry;  // a link that leads in a circle, say, is no folder
+        if (!file.starts_with("version_") || !entry->is_directory(of_entry)) {
             continue;
         }
         const std::string_view rest = std::string_view(file).substr(8);
@@ -180,7 +189,7 @@ LIT_INLINE std::int64_t RunFolder::next_version(const std::filesystem::path& roo
         std::int64_t number = 0;
         const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
         if (!digits.empty() && parsed.ec == std::errc{} && parsed.ptr == digits.data() + digits.size() &&
-            number >= 0) {
+            number >= 0 && number < std::numeric_limits<std::int64_t>::max() - 1) {  // there is one after it, and after that
             next = std::max(next, number + 1);
         }
     }

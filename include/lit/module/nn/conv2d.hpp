@@ -69,9 +69,11 @@ struct Conv2d {
 
         at::Tensor& run(const at::Tensor& x) {
             y_.reset();  // before the next one is allocated, which then gets the same memory
-            // The variant with `out` computes into a tensor of its own, and copies.
+            // The variant with `out` computes into a tensor of its own, and copies. A weight in the order of channels_last, or a
+            // grey picture that might as well be, has the convolution give its output in that order.
             y_ = at::convolution(x, parameters_.weight, bias_opt(), stride, padding, dilation, false,
-                                 output_padding, 1);
+                                 output_padding, 1)
+                     .contiguous();
             return y_;
         }
         void back(const at::Tensor& x, const at::Tensor& /*y*/, at::Tensor& dy, at::Tensor* dx) {
@@ -83,6 +85,9 @@ struct Conv2d {
                 return at::convolution_backward(dy, x, parameters_.weight, bias_sizes, stride, padding,
                                                 dilation, false, output_padding, 1, asked);
             });
+            if (dx != nullptr) {
+                *dx = dx->contiguous();
+            }
         }
         /// Undefined until back() has computed it.
         at::Tensor& gradient_of_input(const at::Tensor& /*x*/, at::Tensor& /*dy*/) { return dx_; }

@@ -71,7 +71,7 @@ struct Dropout {
                 }
                 return;
             }
-            if (!kept_.defined() || kept_.size(0) != count) {
+            if (!detail::writable(kept_) || kept_.size(0) != count) {
                 kept_ = at::empty({count}, at::kFloat);
             }
             const at::AutoDispatchBelowADInplaceOrView straight;

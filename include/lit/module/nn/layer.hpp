@@ -5,6 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
+#include <c10/core/InferenceMode.h>
 #include <c10/core/ScalarType.h>
 
 #include <array>
@@ -69,12 +70,17 @@ namespace detail {
 template <std::int64_t Channels, std::int64_t Height, std::int64_t Width>
 using pictures_t = std::conditional_t<(Height > 0 && Width > 0), Shape<Channels, Height, Width>, void>;
 
+/// Whether a kept tensor can be written: those made in inference mode cannot outside of it.
+inline bool writable(const at::Tensor& kept) {
+    return kept.defined() && (!kept.is_inference() || c10::InferenceMode::is_enabled());
+}
+
 /// A tensor that is made when it is first needed, and again when the batch has another size.
 class Buffer {
  public:
     at::Tensor& like(const at::Tensor& other) { return sized(other.sizes(), other); }
     at::Tensor& sized(at::IntArrayRef sizes, const at::Tensor& kind) {
-        if (!tensor_.defined() || tensor_.sizes() != sizes || tensor_.device() != kind.device() ||
+        if (!writable(tensor_) || tensor_.sizes() != sizes || tensor_.device() != kind.device() ||
             tensor_.scalar_type() != kind.scalar_type()) {
             tensor_ = at::empty(sizes, kind.options());
         }
@@ -90,7 +96,7 @@ class Buffer {
 class Transposed {
  public:
     const at::Tensor& of(const at::Tensor& matrix) {
-        if (!view_.defined() || view_.const_data_ptr() != matrix.const_data_ptr() ||
+        if (!writable(view_) || view_.const_data_ptr() != matrix.const_data_ptr() ||
             view_.size(1) != matrix.size(0)) {
             view_ = matrix.t();
         }
@@ -130,22 +136,22 @@ class Floats {
     at::Tensor copied_;
 };
 
-/// A 0-dim tensor for a result that is given away: the last one again, unless somebody still has it or a view of it.
+/// A tensor for a result that is given away: the last one again, unless somebody still has it or a view of it.
 class Given {
  public:
-    at::Tensor& like(const at::Tensor& kind) {
-        if (!tensor_.defined() || tensor_.use_count() > 1 || tensor_.storage().use_count() > 1 ||
-            tensor_.device() != kind.device() || tensor_.scalar_type() != kind.scalar_type()) {
-            tensor_ = at::empty({}, kind.options());
+    at::Tensor& sized(at::IntArrayRef sizes, const at::Tensor& kind) {
+        if (tensor_.get().defined() &&
+            (tensor_.get().use_count() > 1 || tensor_.get().storage().use_count() > 1)) {
+            tensor_ = {};
         }
-        return tensor_;
+        return tensor_.sized(sizes, kind);
     }
 
  private:
-    at::Tensor tensor_;
+    Buffer tensor_;
 };
 
-/// The gradient of one parameter: written into a kept buffer, or added to what is there already.
+/// The gradient of one parameter: written into a kept buffer, unless somebody has kept the last one, or added to what is there already.
 ///
 /// Autograd computes a gradient and then adds it; so is done here, lest a window's sums be rounded otherwise.
 class Gradient {
@@ -154,7 +160,7 @@ class Gradient {
     void write(at::Tensor& parameter, Compute&& compute) {
         at::Tensor& grad = parameter.mutable_grad();
         if (!grad.defined()) {
-            at::Tensor& own = first_.like(parameter);
+            at::Tensor& own = first_.sized(parameter.sizes(), parameter);
             compute(own);
             grad = own;
         } else {
@@ -165,7 +171,7 @@ class Gradient {
     }
 
  private:
-    Buffer first_;
+    Given first_;
     Buffer second_;
 };
 

@@ -28,7 +28,7 @@ namespace detail {
 class Scale {
  public:
     const at::Tensor& of(double value, const at::Tensor& kind) {
-        if (!tensor_.defined() || value != value_ || tensor_.device() != kind.device() ||
+        if (!writable(tensor_) || value != value_ || tensor_.device() != kind.device() ||
             tensor_.scalar_type() != kind.scalar_type()) {
             tensor_ = at::full({}, value, kind.options());
             value_ = value;
@@ -52,7 +52,7 @@ struct CrossEntropy {
      public:
         at::Tensor run(const at::Tensor& y, const at::Tensor& target) {
             at::_log_softmax_out(log_p_.like(y), y, 1, false);
-            at::Tensor& loss = loss_.like(y);
+            at::Tensor& loss = loss_.sized({}, y);
             at::nll_loss_forward_out(loss, weight_.sized({}, y), log_p_.get(), target, {}, mean, passed_over);
             return loss;
         }
@@ -77,8 +77,8 @@ struct CrossEntropy {
             const float* scores = static_cast<const float*>(y.const_data_ptr());
             const std::int64_t* wanted = static_cast<const std::int64_t*>(target.const_data_ptr());
             p_.resize(static_cast<std::size_t>(batch * Classes));
-            log_sum_.resize(static_cast<std::size_t>(batch));
-            detail::softmax<Classes>(batch, scores, p_.data(), log_sum_.data());
+            parts_.resize(static_cast<std::size_t>(batch));
+            detail::softmax<Classes>(batch, scores, p_.data(), parts_.data());
             double sum = 0.0;
             counted_ = 0;
             for (std::int64_t m = 0; m < batch; ++m) {
@@ -91,10 +91,11 @@ struct CrossEntropy {
                                 " of the batch; expected a class from 0 to " + std::to_string(Classes - 1) +
                                 ", or -100 to pass over it.");
                 }
-                sum += log_sum_[static_cast<std::size_t>(m)] - scores[m * Classes + wanted[m]];
+                const detail::LogSum& part = parts_[static_cast<std::size_t>(m)];
+                sum += part.log_sum - (scores[m * Classes + wanted[m]] - part.largest);
                 ++counted_;
             }
-            at::Tensor& loss = loss_.like(y);
+            at::Tensor& loss = loss_.sized({}, y);
             *loss.mutable_data_ptr<float>() = static_cast<float>(sum / static_cast<double>(counted_));
             return loss;
         }
@@ -118,7 +119,8 @@ struct CrossEntropy {
         detail::Buffer log_p_, weight_, by_log_p_, dy_;
         detail::Scale scale_;
         detail::Given loss_;
-        std::vector<float> p_, log_sum_;  ///< of own()
+        std::vector<float> p_;  ///< of own()
+        std::vector<detail::LogSum> parts_;
         std::int64_t counted_ = 0;
     };
 };
@@ -126,11 +128,15 @@ struct CrossEntropy {
 /// The mean of (y - target)^2 over all numbers.
 ///
 /// Shapes  y and target alike; the loss is 0-dim.
+/// Errors  ConfigError for others.
 /// Source  `torch.nn.MSELoss()`.
 struct MSELoss {
     class State {
      public:
         static at::Tensor run(const at::Tensor& y, const at::Tensor& target) {
+            if (target.sizes() != y.sizes()) {
+                refuse(y, target);
+            }
             return at::mse_loss(y, target, mean);  // its out-variant first resizes to the sizes of y
         }
         at::Tensor& back(const at::Tensor& y, const at::Tensor& target, double scale) {
@@ -153,7 +159,7 @@ struct MSELoss {
                 const double off = given[i] - wanted[i];
                 sum += off * off;
             }
-            at::Tensor& loss = loss_.like(y);
+            at::Tensor& loss = loss_.sized({}, y);
             *loss.mutable_data_ptr<float>() = static_cast<float>(sum / static_cast<double>(count));
             return loss;
         }
@@ -169,6 +175,15 @@ struct MSELoss {
         }
 
      private:
+        /// LibTorch's spreads the smaller one over the other, as [batch] over [batch, 1], and warns.
+        [[noreturn]] static void refuse(const at::Tensor& y, const at::Tensor& target) {
+            std::ostringstream text;
+            text << "lit::nn::MSELoss: found a target of the sizes " << target.sizes()
+                 << "; expected those of the output, " << y.sizes()
+                 << ". Give it that shape, for instance with target.view_as(output).";
+            throw ConfigError(text.str());
+        }
+
         static constexpr std::int64_t mean = 1;
         detail::Buffer dy_;
         detail::Scale scale_;

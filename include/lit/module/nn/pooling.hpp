@@ -132,7 +132,7 @@ struct MaxPool2d {
         }
         at::Tensor& run(const at::Tensor& x) {
             at::Tensor& y = this->y_for(x);
-            if (!where_.defined() || where_.sizes() != y.sizes() || where_.device() != y.device()) {
+            if (!detail::writable(where_) || where_.sizes() != y.sizes() || where_.device() != y.device()) {
                 where_ = at::empty(y.sizes(), y.options().dtype(at::kLong));
             }
             at::max_pool2d_with_indices_out(y, where_, x, Window::kernel, Window::stride, Window::padding);

@@ -61,18 +61,20 @@ consteval bool layers_fit() {
 template <class Network, class Head>
 class StaticLoss {
  public:
-    StaticLoss(Network& network, at::Tensor value) : loss(std::move(value)), network_(&network) {}
+    StaticLoss(Network& network, at::Tensor value, std::int64_t number)
+        : loss(std::move(value)), network_(&network), number_(number) {}
 
     at::Tensor loss;  ///< 0-dim, of no graph
 
     /// Writes `scale` times the gradients of the loss into the parameters' `grad`, or adds them to what is there. Once, and before
     /// the network's next step, which uses the buffers again. A module that optimizes by hand calls `trainer.manual_backward(step)`
     /// instead, which calls the hooks too, and exchanges the gradients between ranks.
-    /// Errors  ConfigError for a second time.
-    void backward(double scale = 1.0) const { network_->template back<Head>(scale); }
+    /// Errors  ConfigError for a second time, and after the network's next step.
+    void backward(double scale = 1.0) const { network_->template back<Head>(number_, scale); }
 
  private:
     Network* network_;
+    std::int64_t number_;  ///< of the step
 };
 
 /// See `Sequential`.
@@ -94,7 +96,12 @@ class SequentialImpl : public torch::nn::Module {
     /// A training step as far as the loss: `step<lit::nn::CrossEntropy>(x, target)`.
     template <class Head>
     [[nodiscard]] StaticLoss<SequentialImpl, Head> step(const at::Tensor& x, const at::Tensor& target) {
+        static_assert(first_that_learns < layer_count,
+                      "lit: no layer of this lit::nn::Sequential has parameters, so there is no step to "
+                      "take. Call forward(x).");
         check(x);
+        target_.reset();
+        ++number_;
         between_.fill({});  // layers that cannot keep their memory free it before they allocate it again
         between_[0] = x.is_contiguous() ? x : x.contiguous();
         auto& head = std::get<typename Head::State>(heads_);
@@ -107,22 +114,31 @@ class SequentialImpl : public torch::nn::Module {
                     between_[layer_count] = y;
                     own_.run(layers_, static_cast<const float*>(between_[0].const_data_ptr()),
                              y.template mutable_data_ptr<float>(), x.size(0));
+                    at::Tensor loss = head.template own<out::numel>(y, target);
                     target_ = target;
-                    return {*this, head.template own<out::numel>(y, target)};
+                    return {*this, std::move(loss), number_};
                 }
             }
         }
         const at::NoGradGuard no_graph;
         const at::AutoDispatchBelowADInplaceOrView straight;
         run(std::make_index_sequence<layer_count>{});
+        at::Tensor loss = head.run(output(), target);
         target_ = target;
-        return {*this, head.run(output(), target)};
+        return {*this, std::move(loss), number_};
     }
     /// What the network gave in the last step, for accuracies; the next one overwrites it.
     [[nodiscard]] const at::Tensor& output() const { return between_[layer_count]; }
 
     template <class Head>
-    void back(double scale) {
+    void back(std::int64_t number, double scale) {
+        if (number != number_) {
+            throw ConfigError(
+                "lit::nn::Sequential: backward() of an earlier step was called; expected the last one, whose "
+                "activations are kept alone. Call backward() before the next step(), or give the network "
+                "both batches "
+                "as one.");
+        }
         if (!target_.defined()) {
             throw ConfigError(
                 "lit::nn::Sequential: the gradients of this step were computed already. Compute step() again "
@@ -270,10 +286,11 @@ class SequentialImpl : public torch::nn::Module {
     std::tuple<CrossEntropy::State, MSELoss::State> heads_;
     std::array<at::Tensor, layer_count + 1> between_;  ///< the batch, and what each layer gave
     [[no_unique_address]] Own own_;
-    detail::Buffer output_;  ///< of own_
-    bool own_step_ = false;  ///< whether the last step was taken by own_
-    at::Tensor target_;      ///< until the gradients were computed
-    at::Tensor kind_;        ///< a parameter: its type and device are the batch's
+    detail::Buffer output_;    ///< of own_
+    bool own_step_ = false;    ///< whether the last step was taken by own_
+    at::Tensor target_;        ///< until the gradients were computed
+    std::int64_t number_ = 0;  ///< of the last step
+    at::Tensor kind_;          ///< a parameter: its type and device are the batch's
 };
 
 namespace detail {

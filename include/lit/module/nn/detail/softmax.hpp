@@ -12,11 +12,18 @@
 #endif
 
 namespace lit::nn::detail {
+
+/// The logarithm of the sum of a row's exponentials, less its maximum, and that: their sum would lose the smaller one's digits.
+struct LogSum {
+    float log_sum;
+    float largest;
+};
+
 namespace plain {
 
-/// p becomes the softmax of each row of y, log_sum the logarithm of what softmax divides by, plus the row's maximum.
+/// p becomes the softmax of each row of y.
 template <std::int64_t Classes>
-void softmax(std::int64_t rows, const float* y, float* p, float* log_sum) {
+void softmax(std::int64_t rows, const float* y, float* p, LogSum* log_sums) {
     for (std::int64_t m = 0; m < rows; ++m) {
         const float* in = y + m * Classes;
         float* out = p + m * Classes;
@@ -32,7 +39,7 @@ void softmax(std::int64_t rows, const float* y, float* p, float* log_sum) {
         for (std::int64_t n = 0; n < Classes; ++n) {
             out[n] /= sum;
         }
-        log_sum[m] = largest + std::log(sum);
+        log_sums[m] = {std::log(sum), largest};
     }
 }
 
@@ -42,7 +49,7 @@ void softmax(std::int64_t rows, const float* y, float* p, float* log_sum) {
 namespace avx2 {
 
 template <std::int64_t Classes>
-[[gnu::target("avx2,fma")]] void softmax(std::int64_t rows, const float* y, float* p, float* log_sum) {
+[[gnu::target("avx2,fma")]] void softmax(std::int64_t rows, const float* y, float* p, LogSum* log_sums) {
     constexpr std::int64_t rest = Classes % 8;
     constexpr int vectors = static_cast<int>(Classes / 8) + (rest != 0 ? 1 : 0);
     constexpr std::int64_t padded = std::int64_t{8} * vectors;
@@ -65,7 +72,7 @@ template <std::int64_t Classes>
         for (std::int64_t n = 0; n < Classes; ++n) {
             p[m * Classes + n] = in[n] / sum;
         }
-        log_sum[m] = largest + std::log(sum);
+        log_sums[m] = {std::log(sum), largest};
     }
 }
 
@@ -73,11 +80,11 @@ template <std::int64_t Classes>
 #endif
 
 template <std::int64_t Classes>
-void softmax(std::int64_t rows, const float* y, float* p, float* log_sum) {
+void softmax(std::int64_t rows, const float* y, float* p, LogSum* log_sums) {
     if (avx2::available()) {
-        return avx2::softmax<Classes>(rows, y, p, log_sum);
+        return avx2::softmax<Classes>(rows, y, p, log_sums);
     }
-    plain::softmax<Classes>(rows, y, p, log_sum);
+    plain::softmax<Classes>(rows, y, p, log_sums);
 }
 
 }  // namespace lit::nn::detail
