@@ -75,6 +75,7 @@ TEST_SUITE("collectives/process_group") {
             const std::int64_t large = (std::int64_t{1} << 40) + 1;  // float32 has no such number
             CHECK(ranks.all_reduce(torch::scalar_tensor(large, torch::kLong), ReduceOp::mean)
                       .item<std::int64_t>() == large);
+            CHECK(ranks.all_reduce(torch::full({}, rank == 1, torch::kBool), ReduceOp::mean).item<bool>());
             const auto base = torch::arange(6, torch::kFloat).reshape({2, 3});
             const auto view = ranks.all_reduce(base.t(), ReduceOp::sum);
             CHECK(view.equal(2 * base.t()));

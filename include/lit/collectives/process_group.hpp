@@ -191,6 +191,8 @@ class ProcessGroupCollective {
         if (op == ReduceOp::mean) {
             if (tensors[0].is_floating_point() || tensors[0].is_complex()) {
                 tensors[0].div_(world_size_);
+            } else if (tensors[0].scalar_type() == at::kBool) {  // whether one is true
+                tensors[0].copy_(tensors[0] / world_size_);
             } else {
                 tensors[0].div_(world_size_, "trunc");
             }
