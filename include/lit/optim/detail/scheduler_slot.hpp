@@ -49,7 +49,7 @@ struct SchedulerSlot {
     }
 
     /// `first`: the rates before any scheduler, for one that cannot learn them from the optimizer.
-    void initialize(auto& optimizer, const std::vector<double>& first) {
+    void initialize(auto& optimizer, const std::vector<double>& first = {}) {
         if constexpr (requires { scheduler.initialize(optimizer, first); }) {
             scheduler.initialize(optimizer, first);
         } else {

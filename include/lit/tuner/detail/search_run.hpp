@@ -46,7 +46,7 @@ class BorrowedOptimizers {
     BorrowedOptimizers(Loan loan, bool /*automatic*/)
         : outer_(loan.outer), slot_(make_slot(std::move(loan.sweep))) {
         if constexpr (sweeps) {
-            for_each_scheduler([](auto& slot, auto& optimizer) { slot.scheduler.initialize(optimizer); });
+            for_each_scheduler([](auto& slot, auto& optimizer) { slot.initialize(optimizer); });
         }
     }
 
