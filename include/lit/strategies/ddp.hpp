@@ -4,14 +4,13 @@
 #include <lit/collectives/environment.hpp>
 #include <lit/collectives/process_group.hpp>
 #include <lit/core/error.hpp>
+#include <lit/strategies/detail/equal_modules.hpp>
+#include <lit/strategies/detail/gradient_parcels.hpp>
 #include <lit/strategies/strategy.hpp>
 
-#include <ATen/ScalarOps.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/mul.h>
-#include <ATen/ops/scalar_tensor.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/nn/module.h>
 #include <torch/csrc/distributed/c10d/comm.hpp>
@@ -28,7 +27,6 @@
 #include <sstream>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -106,7 +104,7 @@ class DDP {
         teardown(module);
         std::vector<at::Tensor> state;
         collect(module, state);
-        check_equal(module);
+        detail::require_equal_modules(collective(), module);
         if (!state.empty()) {
             collective().guarded("sending the module of rank 0", [&] {
                 c10d::broadcast_coalesced(collective().group(), state, coalesced_bytes, 0);
@@ -162,35 +160,10 @@ class DDP {
         }
         const at::NoGradGuard no_grad;
         const at::Tensor used = used_by_any();
-        if (parcels_.empty()) {
-            make_parcels();
+        if (!parcels_) {
+            parcels_.emplace(parameters_, cap());
         }
-        std::vector<c10::intrusive_ptr<c10d::Work>> works;
-        const at::Tensor share =
-            at::native::wrapped_scalar_tensor(1.0 / static_cast<double>(collective().world_size()));
-        for (Parcel& parcel : parcels_) {
-            for (auto& [index, part] : parcel.parts) {
-                const at::Tensor& gradient = parameters_[index].grad();
-                if (gradient.defined()) {
-                    at::mul_out(part, gradient, share);
-                } else {
-                    part.zero_();
-                }
-            }
-            std::vector<at::Tensor> whole{parcel.whole};
-            exchanging([&] { works.push_back(collective().group()->allreduce(whole)); });
-        }
-        for (std::size_t i = 0; i < parcels_.size(); ++i) {
-            exchanging([&] { works[i]->wait(); });
-            for (auto& [index, part] : parcels_[i].parts) {
-                at::Tensor& gradient = parameters_[index].mutable_grad();
-                if (gradient.defined()) {
-                    gradient.copy_(part);
-                } else if (used.defined() && used[static_cast<std::int64_t>(index)].item<bool>()) {
-                    gradient = part.clone();
-                }
-            }
-        }
+        parcels_->average(collective(), used);
     }
     /// What the backward pass threw, if it tells of other processes: throws a DistributedError in its place.
     void explain(const std::exception& error) const {
@@ -215,18 +188,12 @@ class DDP {
         parameters_.clear();
         names_.clear();
         buffers_.clear();
-        parcels_.clear();
+        parcels_.reset();
         send_buffers_ = false;
         first_backward_ = true;
     }
 
  private:
-    /// Gradients that are sent as one.
-    struct Parcel {
-        at::Tensor whole;
-        std::vector<std::pair<std::size_t, at::Tensor>> parts;  ///< of which parameter, and its place in the whole
-    };
-
     static constexpr std::size_t coalesced_bytes = std::size_t{250} << 20U;
     static constexpr std::size_t first_bucket_bytes = std::size_t{1} << 20U;
 
@@ -259,87 +226,8 @@ class DDP {
         }
     }
 
-    /// One line for each tensor. Gloo ends a process that is sent another size than it expects, so look before; and buckets of
-    /// gradients are laid out as the parameters are.
-    static std::string describe(const torch::nn::Module& module) {
-        std::ostringstream out;
-        std::vector<std::pair<at::Tensor, std::string>> seen;
-        const auto line = [&](const char* kind, const std::string& name, const at::Tensor& tensor) {
-            out << kind << name << " ";
-            const auto same = std::find_if(seen.begin(), seen.end(),
-                                           [&](const auto& other) { return other.first.is_same(tensor); });
-            if (!tensor.defined()) {
-                out << "undefined\n";
-            } else if (same != seen.end()) {
-                out << "the same as " << same->second << "\n";
-            } else {
-                out << tensor.sizes() << " " << tensor.scalar_type();
-                if (!tensor.is_contiguous()) {
-                    out << " with strides " << tensor.strides();
-                }
-                out << (tensor.requires_grad() || *kind == 'b' ? "" : ", frozen") << "\n";
-                seen.emplace_back(tensor, name);
-            }
-        };
-        for (const auto& item : module.named_parameters()) {
-            line("parameter ", item.key(), item.value());
-        }
-        for (const auto& item : module.named_buffers()) {
-            line("buffer ", item.key(), item.value());
-        }
-        return out.str();
-    }
-    void check_equal(const torch::nn::Module& module) const {
-        const std::string mine = describe(module);
-        const std::string first = collective().broadcast(mine, 0);
-        const at::Tensor differs =
-            collective().all_gather(at::scalar_tensor(static_cast<std::int64_t>(mine != first), at::kLong));
-        const auto* flags = static_cast<const std::int64_t*>(differs.const_data_ptr());
-        const auto world_size = static_cast<std::size_t>(collective().world_size());
-        const std::size_t other = static_cast<std::size_t>(std::find(flags, flags + world_size, 1) - flags);
-        if (other == world_size) {
-            return;
-        }
-        const std::string theirs = collective().broadcast(mine, static_cast<std::int64_t>(other));
-        std::istringstream left(first);
-        std::istringstream right(theirs);
-        std::string a;
-        std::string b;
-        do {
-            a = b = "nothing";
-            std::getline(left, a);
-            std::getline(right, b);
-        } while (a == b);
-        throw DistributedError("DDP: the module of rank " + std::to_string(other) +
-                               " differs from that of rank 0: rank 0 has " + (left ? a : "nothing more") +
-                               ", rank " + std::to_string(other) + " has " + (right ? b : "nothing more") +
-                               ". Build the same module in every process.");
-    }
-
     [[nodiscard]] std::size_t cap() const { return static_cast<std::size_t>(options_.bucket_cap_mb) << 20U; }
 
-    template <class F>
-    void exchanging(F&& f) const {
-        collective().guarded("the exchange of gradients", f);
-    }
-    void make_parcels() {
-        const auto buckets = std::get<0>(c10d::compute_bucket_assignment_by_size(parameters_, {cap()}));
-        for (const std::vector<std::size_t>& bucket : buckets) {
-            std::int64_t numel = 0;
-            for (const std::size_t index : bucket) {
-                numel += parameters_[index].numel();
-            }
-            Parcel parcel{at::empty({numel}, parameters_[bucket[0]].options().requires_grad(false)), {}};
-            std::int64_t begin = 0;
-            for (const std::size_t index : bucket) {
-                const at::Tensor& parameter = parameters_[index];
-                parcel.parts.emplace_back(
-                    index, parcel.whole.narrow(0, begin, parameter.numel()).view(parameter.sizes()));
-                begin += parameter.numel();
-            }
-            parcels_.push_back(std::move(parcel));
-        }
-    }
     /// Which parameters have a gradient on some rank; undefined where all of them have to.
     /// Errors  DistributedError with the names of those that have none then.
     [[nodiscard]] at::Tensor used_by_any() const {
@@ -435,7 +323,7 @@ class DDP {
     std::vector<at::Tensor> parameters_;
     std::vector<std::string> names_;
     std::vector<at::Tensor> buffers_;
-    std::vector<Parcel> parcels_;
+    std::optional<detail::GradientParcels> parcels_;
     // Destroyed first, while the group is there.
     std::shared_ptr<c10d::Reducer> reducer_;
     std::shared_ptr<c10d::Logger> logger_;
