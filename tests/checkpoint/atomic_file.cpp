@@ -2,17 +2,16 @@
 #include "support/doctest.hpp"
 
 #include "checkpoint/support.hpp"
+#include "support/small_disk.hpp"
 
 #include <lit/checkpoint/atomic_file.hpp>
 #include <lit/checkpoint/file.hpp>
 
 #include <ATen/ops/zeros.h>
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <filesystem>
 #include <string>
 
@@ -21,26 +20,7 @@ namespace {
 using checkpoint_test::bytes_of;
 using checkpoint_test::TemporaryFolder;
 using checkpoint_test::write_bytes;
-
-// No file of this process may grow beyond `bytes`, which is how a full disk looks to a program that writes.
-class SmallDisk {
- public:
-    explicit SmallDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-        ::getrlimit(RLIMIT_FSIZE, &before_);
-        const rlimit small{bytes, before_.rlim_max};
-        ::setrlimit(RLIMIT_FSIZE, &small);
-    }
-    SmallDisk(const SmallDisk&) = delete;
-    SmallDisk& operator=(const SmallDisk&) = delete;
-    ~SmallDisk() {
-        ::setrlimit(RLIMIT_FSIZE, &before_);
-        std::signal(SIGXFSZ, handler_);
-    }
-
- private:
-    void (*handler_)(int);
-    rlimit before_{};
-};
+using lit::testing::SmallDisk;
 
 }  // namespace
 

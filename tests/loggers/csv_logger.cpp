@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loggers/reference/folder.hpp"
 #include "support/doctest.hpp"  // LibTorch defines CHECK and LOG; this drops them, then includes doctest
+#include "support/small_disk.hpp"
 
 #include <lit/loggers/csv_logger.hpp>
 
@@ -122,7 +123,7 @@ TEST_SUITE("loggers/csv_logger") {
         };
         log(2.25, 0);
         {
-            const reference::SmallFiles full(table(logger).size() + 4);
+            const lit::testing::SmallDisk full(table(logger).size() + 4);
             CHECK_THROWS_AS(log(3.25, 1), lit::FileError);
         }
         log(4.25, 2);

@@ -2,6 +2,7 @@
 #include "loggers/reference/event_reader.hpp"
 #include "loggers/reference/folder.hpp"
 #include "support/doctest.hpp"  // LibTorch defines CHECK and LOG; this drops them, then includes doctest
+#include "support/small_disk.hpp"
 
 #include <lit/loggers/tensorboard_logger.hpp>
 
@@ -235,7 +236,7 @@ TEST_SUITE("loggers/tensorboard_logger") {
         logger.log_metrics(std::vector<Scalar>{{"loss", 1.0}}, 0);
         std::string message;
         {
-            const reference::SmallFiles full(
+            const lit::testing::SmallDisk full(
                 reference::content(reference::event_files(logger.log_dir()).front()).size() + 5);
             try {
                 logger.flush();

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <csignal>
-#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -35,27 +32,6 @@ class TemporaryFolder {
 
  private:
     std::filesystem::path path_;
-};
-
-/// No file gets longer, for as long as it lives: a limit on the size of files stands in for a full disk.
-class SmallFiles {
- public:
-    explicit SmallFiles(std::size_t bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-        ::getrlimit(RLIMIT_FSIZE, &before_);
-        rlimit tight = before_;
-        tight.rlim_cur = bytes;
-        ::setrlimit(RLIMIT_FSIZE, &tight);
-    }
-    SmallFiles(const SmallFiles&) = delete;
-    SmallFiles& operator=(const SmallFiles&) = delete;
-    ~SmallFiles() {
-        ::setrlimit(RLIMIT_FSIZE, &before_);
-        std::signal(SIGXFSZ, old_handler_);
-    }
-
- private:
-    rlimit before_{};
-    void (*old_handler_)(int);
 };
 
 inline std::string content(const std::filesystem::path& path) {
