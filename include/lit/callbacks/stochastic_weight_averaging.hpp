@@ -155,10 +155,8 @@ class StochasticWeightAveraging {
         if ((loaded_schedule_ || (trainer.resumes_epoch() && averages_in(epoch))) && !initialized_) {
             initialized_ = true;
             trainer.for_each_optimizer([&](auto, auto& optimizer) {
-                std::vector<double> rates;  // those of the file, which a schedule that begins would change
-                for (std::size_t group = 0; group < group_count(optimizer); ++group) {
-                    rates.push_back(learning_rate(optimizer, group));
-                }
+                // Those of the file, which a schedule that begins would change.
+                const std::vector<double> rates = learning_rates(optimizer);
                 begin(trainer, epoch);
                 for (std::size_t group = 0; group < rates.size(); ++group) {
                     set_learning_rate(optimizer, group, rates[group]);

@@ -276,7 +276,7 @@ class Configured {
     explicit Configured(Returned returned, bool automatic = true)
         : entries_(EntriesOf<Returned>::make(std::move(returned))) {
         for_each_entry([&](auto index, auto& entry) {
-            const std::vector<double> first = rates_of(entry.optimizer);  // each scheduler starts from them
+            const std::vector<double> first = learning_rates(entry.optimizer);  // each scheduler starts from them
             for_each_slot(entry.slots, [&](auto& slot) {
                 slot.optimizer_index = index;
                 slot.check(automatic);
@@ -348,14 +348,6 @@ class Configured {
     }
 
  private:
-    static std::vector<double> rates_of(const auto& optimizer) {
-        std::vector<double> rates(group_count(optimizer));
-        for (std::size_t group = 0; group < rates.size(); ++group) {
-            rates[group] = learning_rate(optimizer, group);
-        }
-        return rates;
-    }
-
     template <class Fn>
     void for_each_entry(Fn&& fn) {
         if constexpr (is_static) {

@@ -97,6 +97,16 @@ template <OptimizerPolicy O>
     return OptimizerAccess<O>::learning_rate(optimizer, group);
 }
 
+/// Those of all groups.
+template <OptimizerPolicy O>
+[[nodiscard]] std::vector<double> learning_rates(const O& optimizer) {
+    std::vector<double> rates(group_count(optimizer));
+    for (std::size_t group = 0; group < rates.size(); ++group) {
+        rates[group] = learning_rate(optimizer, group);
+    }
+    return rates;
+}
+
 template <OptimizerPolicy O>
 void set_learning_rate(O& optimizer, std::size_t group, double lr) {
     OptimizerAccess<O>::set_learning_rate(optimizer, group, lr);

@@ -49,7 +49,7 @@ class ReduceLROnPlateau {
         num_bad_epochs_ = 0;
         best_ = worst();
         min_lrs_.assign(group_count(optimizer), options_.min_lr);
-        note_rates(optimizer);
+        last_lr_ = learning_rates(optimizer);
     }
 
     void step(auto& optimizer, double metric) {
@@ -75,7 +75,7 @@ class ReduceLROnPlateau {
             cooldown_counter_ = options_.cooldown;
             num_bad_epochs_ = 0;
         }
-        note_rates(optimizer);
+        last_lr_ = learning_rates(optimizer);
     }
 
     [[nodiscard]] const std::vector<double>& last_lr() const { return last_lr_; }
@@ -117,12 +117,6 @@ class ReduceLROnPlateau {
             if (before - after > options_.eps) {
                 set_learning_rate(optimizer, group, after);
             }
-        }
-    }
-    void note_rates(auto& optimizer) {
-        last_lr_.resize(group_count(optimizer));
-        for (std::size_t group = 0; group < last_lr_.size(); ++group) {
-            last_lr_[group] = learning_rate(optimizer, group);
         }
     }
 
