@@ -40,6 +40,7 @@
 #include <lit/core/impl/run_state.hpp>
 #include <lit/core/impl/seed.hpp>
 #include <lit/core/impl/stage_clock.hpp>
+#include <lit/core/impl/threads.hpp>
 #include <lit/core/impl/throughput.hpp>
 #include <lit/core/impl/value.hpp>
 #include <lit/core/impl/yaml.hpp>
@@ -62,7 +63,6 @@
 #include <lit/loops/impl/rank_states.hpp>
 #include <lit/loops/impl/resume_differences.hpp>
 #include <lit/loops/impl/trainer_options.hpp>
-#include <lit/module/nn/impl/threads.hpp>
 #include <lit/optim/impl/adam.hpp>
 #include <lit/optim/impl/adam_algorithm.hpp>
 #include <lit/optim/impl/adamw.hpp>

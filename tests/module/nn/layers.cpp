@@ -15,8 +15,8 @@
 #include <lit/module/nn/sequential.hpp>
 
 #include "support/doctest.hpp"
+#include "support/threads.hpp"
 
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/randint.h>
@@ -43,6 +43,7 @@
 namespace {
 
 namespace nn = lit::nn;
+using lit::testing::Threads;
 using nn::Shape;
 using nn::Takes;
 template <class Layer, class Input, class Output>
@@ -213,22 +214,13 @@ class Beside {
     int seed_ = 0;
 };
 
-/// ATen takes other convolutions for one thread than for several.
-struct Threads {
-    explicit Threads(int count) { at::set_num_threads(count); }
-    ~Threads() { at::set_num_threads(before); }
-    Threads(const Threads&) = delete;
-    Threads& operator=(const Threads&) = delete;
-    int before = at::get_num_threads();
-};
-
 }  // namespace
 
 TEST_SUITE("module/nn/layers") {
     TEST_CASE("a convolution, an activation in its output and a pooling are LibTorch's") {
         for (const int count : {1, 2}) {
             CAPTURE(count);
-            const Threads threads(count);
+            const Threads threads(count);  // ATen takes other convolutions for one thread than for several
             using Net = nn::Sequential<Shape<1, 12, 12>, nn::Conv2d<1, 4, 3>, nn::ReLU, nn::MaxPool2d<2>,
                                        nn::Flatten, nn::Linear<100, 10>>;
             Beside<Net>({1, 12, 12}, 10, [] {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/threads.hpp>
 #include <lit/module/nn/detail/correlation.hpp>
 #include <lit/module/nn/detail/pooling.hpp>
 #include <lit/module/nn/detail/sliding.hpp>
-#include <lit/module/nn/detail/threads.hpp>
 #include <lit/module/nn/layer.hpp>
 
 #include <ATen/core/Tensor.h>
@@ -74,7 +74,7 @@ class Pooling {
     /// Calls `each(pieces, at)` with every picture of a batch, taken apart and padded, and where its places begin in the output.
     template <class Each>
     void each_picture(const float* x, std::int64_t batch, float padding, Each&& each) {
-        in_parts(parts(batch), batch * Input::sizes[0], 1, [&](auto begin, auto end, auto part) {
+        threads::in_parts(parts(batch), batch * Input::sizes[0], 1, [&](auto begin, auto end, auto part) {
             std::vector<float>& pieces = pieces_[static_cast<std::size_t>(part)];
             pieces.assign(room, padding);
             for (std::int64_t i = begin; i < end; ++i) {
@@ -86,7 +86,7 @@ class Pooling {
     /// Calls `each(pieces, at)` with zeros, which it adds the gradients of a picture to.
     template <class Each>
     void each_gradient(float* dx, std::int64_t batch, Each&& each) {
-        in_parts(parts(batch), batch * Input::sizes[0], 1, [&](auto begin, auto end, auto part) {
+        threads::in_parts(parts(batch), batch * Input::sizes[0], 1, [&](auto begin, auto end, auto part) {
             std::vector<float>& pieces = pieces_[static_cast<std::size_t>(part)];
             for (std::int64_t i = begin; i < end; ++i) {
                 pieces.assign(room, 0.0F);
@@ -101,7 +101,7 @@ class Pooling {
 
     /// Into how many parts the work with a batch is divided; there is room for so many.
     std::int64_t parts(std::int64_t batch) {
-        const std::int64_t count = parts_of(batch * Input::numel * one_number);
+        const std::int64_t count = threads::parts_of(batch * Input::numel * threads::work_per_number);
         pieces_.resize(std::max(pieces_.size(), static_cast<std::size_t>(count)));
         return count;
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/processor.hpp>
+
 #include <cstdint>
 
 #if defined(__x86_64__)
@@ -10,10 +12,7 @@
 /// vector headers are scalar in a unit that is not itself compiled for AVX2.
 namespace lit::nn::detail::avx2 {
 
-inline bool available() {
-    static const bool known = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
-    return known;
-}
+inline bool available() { return lit::detail::has_avx2(); }
 
 /// The first lanes, 0 to 8 of them.
 [[gnu::target("avx2,fma")]] inline __m256i lanes(std::int64_t count) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/threads.hpp>
 #include <lit/module/nn/detail/avx2.hpp>
-#include <lit/module/nn/detail/threads.hpp>
 
 #include <cstdint>
 
@@ -189,8 +189,8 @@ inline void scale_back(std::int64_t count, const float* x, float mean, float slo
 /// Calls `each(c)` for every channel.
 template <class Each>
 void each_channel(Channels at, Each&& each) {
-    const std::int64_t parts = parts_of(at.count * at.pieces * at.length * one_number);
-    in_parts(parts, at.count, 1, [&](auto begin, auto end, auto /*part*/) {
+    const std::int64_t parts = threads::parts_of(at.count * at.pieces * at.length * threads::work_per_number);
+    threads::in_parts(parts, at.count, 1, [&](auto begin, auto end, auto /*part*/) {
         for (std::int64_t c = begin; c < end; ++c) {
             each(c);
         }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/threads.hpp>
 #include <lit/module/nn/detail/channels.hpp>
 #include <lit/module/nn/detail/correlation.hpp>
 #include <lit/module/nn/detail/sliding.hpp>
-#include <lit/module/nn/detail/threads.hpp>
 
 #include <algorithm>
 #include <array>
@@ -39,7 +39,7 @@ class Convolution {
  public:
     /// `bias` may be null.
     void run(std::int64_t batch, const float* x, const float* weight, const float* bias, float* y) {
-        in_parts(parts(batch), batch, 1, [&](auto begin, auto end, auto part) {
+        threads::in_parts(parts(batch), batch, 1, [&](auto begin, auto end, auto part) {
             for (std::int64_t i = begin; i < end; ++i) {
                 const float* pieces = take_apart(x + i * In * Window::picture, part);
                 correlate<Out>(places, depth, weight, offsets.data(), bias, pieces, y + i * Out * plane);
@@ -50,7 +50,7 @@ class Convolution {
     void gradient_of_weight(std::int64_t batch, const float* x, const float* dy, float* by_weight) {
         using Back = CorrelateBack<Out, depth>;
         std::fill_n(by_weight, Out * depth, 0.0F);
-        in_parts(parts(batch), Back::tiles, 1, [&](auto begin, auto end, auto part) {
+        threads::in_parts(parts(batch), Back::tiles, 1, [&](auto begin, auto end, auto part) {
             for (std::int64_t i = 0; i < batch; ++i) {
                 const float* pieces = take_apart(x + i * In * Window::picture, part);
                 Back::run(begin, end, places, offsets.data(), dy + i * Out * plane, pieces, by_weight);
@@ -59,14 +59,15 @@ class Convolution {
     }
     static void gradient_of_bias(std::int64_t batch, const float* dy, float* by_bias) {
         std::fill_n(by_bias, Out, 0.0F);
-        in_parts(parts_of(batch * Out * plane * one_number), Out, 1,
-                 [&](auto begin, auto end, auto /*part*/) {
-                     for (std::int64_t i = 0; i < batch; ++i) {
-                         for (std::int64_t o = begin; o < end; ++o) {
-                             by_bias[o] += static_cast<float>(sum(plane, dy + (i * Out + o) * plane));
-                         }
-                     }
-                 });
+        threads::in_parts(threads::parts_of(batch * Out * plane * threads::work_per_number), Out, 1,
+                          [&](auto begin, auto end, auto /*part*/) {
+                              for (std::int64_t i = 0; i < batch; ++i) {
+                                  for (std::int64_t o = begin; o < end; ++o) {
+                                      by_bias[o] +=
+                                          static_cast<float>(sum(plane, dy + (i * Out + o) * plane));
+                                  }
+                              }
+                          });
     }
     /// A number of the input at the padded place p was met by the tap k of the window at the place (p - k) / Stride, where that is a
     /// whole number. So the gradients of those whose places leave the same remainder, a phase, are a correlation of dy, with zeros
@@ -77,7 +78,7 @@ class Convolution {
             make_phases();
         }
         turn(weight);
-        in_parts(parts(batch), batch, 1, [&](auto begin, auto end, auto part) {
+        threads::in_parts(parts(batch), batch, 1, [&](auto begin, auto end, auto part) {
             Room& room = rooms_[static_cast<std::size_t>(part)];
             room.around.resize(Out * around_rows * around_columns + read_beyond);
             room.phase.resize(Stride == 1 ? 0 : In * Window::picture);
@@ -97,7 +98,7 @@ class Convolution {
 
     /// Into how many parts the work with a batch is divided; there is room for so many.
     std::int64_t parts(std::int64_t batch) {
-        const std::int64_t count = parts_of(batch * Out * plane * depth);
+        const std::int64_t count = threads::parts_of(batch * Out * plane * depth);
         rooms_.resize(std::max(rooms_.size(), static_cast<std::size_t>(count)));
         return count;
     }

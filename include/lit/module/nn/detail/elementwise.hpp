@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/threads.hpp>
 #include <lit/module/nn/detail/avx2.hpp>
-#include <lit/module/nn/detail/threads.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -206,22 +206,24 @@ inline constexpr std::int64_t vector_size = 8;
 /// y[i] = Kernel of x[i]; y may be x.
 template <class Kernel>
 void map(std::int64_t count, const float* x, float* y) {
-    in_parts(parts_of(count * one_number), count, vector_size, [=](auto begin, auto end, auto /*part*/) {
-        if (avx2::available()) {
-            return avx2::map<Kernel>(end - begin, x + begin, y + begin);
-        }
-        plain::map<Kernel>(end - begin, x + begin, y + begin);
-    });
+    threads::in_parts(threads::parts_of(count * threads::work_per_number), count, vector_size,
+                      [=](auto begin, auto end, auto /*part*/) {
+                          if (avx2::available()) {
+                              return avx2::map<Kernel>(end - begin, x + begin, y + begin);
+                          }
+                          plain::map<Kernel>(end - begin, x + begin, y + begin);
+                      });
 }
 /// to[i] = Kernel of a[i] and b[i]; `to` may be one of them.
 template <class Kernel>
 void zip(std::int64_t count, const float* a, const float* b, float* to) {
-    in_parts(parts_of(count * one_number), count, vector_size, [=](auto begin, auto end, auto /*part*/) {
-        if (avx2::available()) {
-            return avx2::zip<Kernel>(end - begin, a + begin, b + begin, to + begin);
-        }
-        plain::zip<Kernel>(end - begin, a + begin, b + begin, to + begin);
-    });
+    threads::in_parts(threads::parts_of(count * threads::work_per_number), count, vector_size,
+                      [=](auto begin, auto end, auto /*part*/) {
+                          if (avx2::available()) {
+                              return avx2::zip<Kernel>(end - begin, a + begin, b + begin, to + begin);
+                          }
+                          plain::zip<Kernel>(end - begin, a + begin, b + begin, to + begin);
+                      });
 }
 
 }  // namespace lit::nn::detail

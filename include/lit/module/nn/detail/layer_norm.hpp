@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/threads.hpp>
 #include <lit/module/nn/detail/avx2.hpp>
-#include <lit/module/nn/detail/threads.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -182,14 +182,16 @@ template <std::int64_t Width>
 template <std::int64_t Width>
 void layer_norm(std::int64_t rows, const float* x, const float* weight, const float* bias, float eps,
                 float* y, Moments* moments) {
-    in_parts(parts_of(rows * Width * one_number), rows, 1, [=](auto begin, auto end, auto /*part*/) {
-        const float* from = x + begin * Width;
-        float* to = y + begin * Width;
-        if (avx2::available()) {
-            return avx2::layer_norm<Width>(end - begin, from, weight, bias, eps, to, moments + begin);
-        }
-        plain::layer_norm<Width>(end - begin, from, weight, bias, eps, to, moments + begin);
-    });
+    threads::in_parts(threads::parts_of(rows * Width * threads::work_per_number), rows, 1,
+                      [=](auto begin, auto end, auto /*part*/) {
+                          const float* from = x + begin * Width;
+                          float* to = y + begin * Width;
+                          if (avx2::available()) {
+                              return avx2::layer_norm<Width>(end - begin, from, weight, bias, eps, to,
+                                                             moments + begin);
+                          }
+                          plain::layer_norm<Width>(end - begin, from, weight, bias, eps, to, moments + begin);
+                      });
 }
 template <std::int64_t Width>
 void layer_norm_back(std::int64_t rows, const float* x, const float* weight, const Moments* moments,

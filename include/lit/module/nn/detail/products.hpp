@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/threads.hpp>
 #include <lit/module/nn/detail/avx2.hpp>
-#include <lit/module/nn/detail/threads.hpp>
 
 #include <cstdint>
 
@@ -221,27 +221,29 @@ inline constexpr std::int64_t long_row = 64;
 template <std::int64_t Columns>
 void product(std::int64_t rows, std::int64_t depth, Factor a, const float* b, const float* bias, float* c) {
     constexpr std::int64_t together = 6;  // rows, whose sums stay in registers
-    in_parts(parts_of(rows * depth * Columns), rows, together, [&](auto begin, auto end, auto /*part*/) {
-        const Factor from{a.data + begin * a.row, a.row, a.step};
-        float* to = c + begin * Columns;
-        if (avx2::available() && depth > 0) {  // without a sample there may be no memory to point into
-            return avx2::product<Columns>(end - begin, depth, from, b, bias, to);
-        }
-        plain::product<Columns>(end - begin, depth, from, b, bias, to);
-    });
+    threads::in_parts(
+        threads::parts_of(rows * depth * Columns), rows, together, [&](auto begin, auto end, auto /*part*/) {
+            const Factor from{a.data + begin * a.row, a.row, a.step};
+            float* to = c + begin * Columns;
+            if (avx2::available() && depth > 0) {  // without a sample there may be no memory to point into
+                return avx2::product<Columns>(end - begin, depth, from, b, bias, to);
+            }
+            plain::product<Columns>(end - begin, depth, from, b, bias, to);
+        });
 }
 template <std::int64_t Depth, std::int64_t Columns>
 void dots(std::int64_t rows, const float* a, const float* w, const float* bias, float* c) {
     constexpr std::int64_t together = 3;  // rows, whose sums stay in registers
-    in_parts(parts_of(rows * Depth * Columns), rows, together, [&](auto begin, auto end, auto /*part*/) {
-        if constexpr (Columns >= 4) {
-            if (avx2::available()) {
-                return avx2::dots<Depth, Columns>(end - begin, a + begin * Depth, w, bias,
-                                                  c + begin * Columns);
+    threads::in_parts(
+        threads::parts_of(rows * Depth * Columns), rows, together, [&](auto begin, auto end, auto /*part*/) {
+            if constexpr (Columns >= 4) {
+                if (avx2::available()) {
+                    return avx2::dots<Depth, Columns>(end - begin, a + begin * Depth, w, bias,
+                                                      c + begin * Columns);
+                }
             }
-        }
-        plain::dots<Depth, Columns>(end - begin, a + begin * Depth, w, bias, c + begin * Columns);
-    });
+            plain::dots<Depth, Columns>(end - begin, a + begin * Depth, w, bias, c + begin * Columns);
+        });
 }
 
 }  // namespace lit::nn::detail

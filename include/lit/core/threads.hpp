@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cstdint>
 
-/// Dividing the own kernels' work among the threads that ATen's kernels run in. What a number is computed from, and in which order, does
-/// not depend on how many there are.
-namespace lit::nn::detail {
+/// Dividing the work of lit's own kernels among the threads that ATen's kernels run in. What a number is computed from, and in which
+/// order, does not depend on how many there are.
+namespace lit::threads {
 
 /// Into how many parts so many multiplications are divided: one for each thread, but none smaller than what is worth waking one for,
 /// some five microseconds.
@@ -20,10 +20,10 @@ inline std::int64_t parts_of(std::int64_t multiplications) {
                : std::min<std::int64_t>(multiplications / least, at::get_num_threads());
 }
 /// What a number that is loaded, changed and stored counts as.
-inline constexpr std::int64_t one_number = 16;
+inline constexpr std::int64_t work_per_number = 16;
 
 /// Calls `body` with each of 0 to parts - 1, at once in ATen's threads; one after the other where it is called from inside of one.
-void in_threads(std::int64_t parts, c10::function_ref<void(std::int64_t)> body);
+void at_once(std::int64_t parts, c10::function_ref<void(std::int64_t)> body);
 
 /// Calls `body(begin, end, part)` for ranges that are [0, count) together. They begin at multiples of `step`.
 template <class Body>
@@ -33,7 +33,7 @@ void in_parts(std::int64_t parts, std::int64_t count, std::int64_t step, Body&& 
         return;
     }
     const std::int64_t steps = (count + step - 1) / step;
-    in_threads(parts, [&](std::int64_t part) {
+    at_once(parts, [&](std::int64_t part) {
         const std::int64_t begin = steps * part / parts * step;
         const std::int64_t end = std::min(count, steps * (part + 1) / parts * step);
         if (begin < end) {
@@ -42,8 +42,8 @@ void in_parts(std::int64_t parts, std::int64_t count, std::int64_t step, Body&& 
     });
 }
 
-}  // namespace lit::nn::detail
+}  // namespace lit::threads
 
 #if !defined(LIT_COMPILED)
-#include <lit/module/nn/impl/threads.hpp>
+#include <lit/core/impl/threads.hpp>
 #endif

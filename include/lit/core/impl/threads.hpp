@@ -2,7 +2,7 @@
 #pragma once
 
 #include <lit/core/compiled.hpp>
-#include <lit/module/nn/detail/threads.hpp>
+#include <lit/core/threads.hpp>
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorIterator.h>
@@ -12,12 +12,12 @@
 
 #include <cstdint>
 
-namespace lit::nn::detail {
+namespace lit::threads {
 
 /// at::parallel_for runs in threads only in a unit that is compiled with OpenMP, whose pool would then be another one than
 /// LibTorch's with some compilers. An iterator over a tensor calls it inside LibTorch: here over a tensor of a byte for each part, of
 /// which the places are looked at alone.
-LIT_INLINE void in_threads(std::int64_t parts, c10::function_ref<void(std::int64_t)> body) {
+LIT_INLINE void at_once(std::int64_t parts, c10::function_ref<void(std::int64_t)> body) {
     if (at::in_parallel_region()) {
         for (std::int64_t part = 0; part < parts; ++part) {
             body(part);
@@ -40,4 +40,4 @@ LIT_INLINE void in_threads(std::int64_t parts, c10::function_ref<void(std::int64
     each_place.for_each(one_after_the_other, 1);
 }
 
-}  // namespace lit::nn::detail
+}  // namespace lit::threads
