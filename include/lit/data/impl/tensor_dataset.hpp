@@ -10,6 +10,7 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/index_select.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -28,6 +29,15 @@ inline void check_index(std::int64_t index, std::int64_t size) {
     }
 }
 
+/// Asks for the row's first cache lines; the processor goes on by itself where there are more.
+inline void prefetch_row(const std::byte* row, std::size_t bytes) {
+    constexpr std::size_t line = 64;
+    constexpr std::size_t most = 16 * line;
+    for (std::size_t offset = 0; offset < std::min(bytes, most); offset += line) {
+        __builtin_prefetch(row + offset);
+    }
+}
+
 /// Rows of `source` in the order of `indices`, as a new tensor.
 inline at::Tensor gather_rows(const at::Tensor& source, Indices indices) {
     const auto count = static_cast<std::int64_t>(indices.size());
@@ -40,10 +50,14 @@ inline at::Tensor gather_rows(const at::Tensor& source, Indices indices) {
         const std::size_t row = rows == 0 ? 0 : source.nbytes() / static_cast<std::size_t>(rows);
         const auto* from = static_cast<const std::byte*>(source.const_data_ptr());
         auto* to = static_cast<std::byte*>(batch.mutable_data_ptr());
-        for (const std::int64_t index : indices) {
-            check_index(index, rows);
+        constexpr std::size_t ahead = 8;  // rows: shuffled ones lie anywhere, and each would be waited for
+        for (std::size_t i = 0; i < indices.size(); ++i) {
+            check_index(indices[i], rows);
             if (row != 0) {
-                std::memcpy(to, from + static_cast<std::size_t>(index) * row, row);
+                if (i + ahead < indices.size() && indices[i + ahead] >= 0 && indices[i + ahead] < rows) {
+                    prefetch_row(from + static_cast<std::size_t>(indices[i + ahead]) * row, row);
+                }
+                std::memcpy(to, from + static_cast<std::size_t>(indices[i]) * row, row);
                 to += row;
             }
         }
