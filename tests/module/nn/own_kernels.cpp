@@ -102,7 +102,7 @@ void dots_are_right() {
         kernels::dots<Depth, Columns>(rows, a.data(), w.data(), bias.data(), c.data());
         CHECK(off(result(), reference) < 2e-6);
         std::ranges::fill(c, 7.0F);
-        kernels::plain::dots<Depth, Columns>(rows, a.data(), w.data(), bias.data(), c.data());
+        kernels::plain::dots<Depth, Columns>(rows, a.data(), w.data(), bias.data(), c.data(), 0, Columns);
         CHECK(off(result(), reference) < 2e-6);
         CHECK(c[static_cast<std::size_t>(rows * Columns)] == 7.0F);
     }

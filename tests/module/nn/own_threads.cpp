@@ -76,6 +76,12 @@ TEST_SUITE("lit::nn::OwnKernels in threads") {
             at::randn({571, 300}));
     }
 
+    TEST_CASE("so does one whose layers are wider than the batch is long") {
+        same_in_any_number_of_threads<nn::Sequential<nn::OwnKernels, nn::Linear<301, 130>, nn::ReLU,
+                                                     nn::Linear<130, 67>, nn::Tanh, nn::Linear<67, 10>>>(
+            at::randn({64, 301}));
+    }
+
     TEST_CASE("so does one of pictures") {
         same_in_any_number_of_threads<
             nn::Sequential<nn::OwnKernels, nn::Shape<1, 28, 28>, nn::Conv2d<1, 8, 3, 1, 1>,

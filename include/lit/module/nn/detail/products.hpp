@@ -41,11 +41,13 @@ void product(std::int64_t rows, std::int64_t depth, Factor a, const float* b, co
         }
     }
 }
-/// c[m, n] = bias[n] + sum over k of a[m, k] * w[n, k]; w is [Columns, Depth].
+/// c[m, n] = bias[n] + sum over k of a[m, k] * w[n, k] for the columns n from `first` to before `last`; w is
+/// [Columns, Depth].
 template <std::int64_t Depth, std::int64_t Columns>
-void dots(std::int64_t rows, const float* a, const float* w, const float* bias, float* c) {
+void dots(std::int64_t rows, const float* a, const float* w, const float* bias, float* c, std::int64_t first,
+          std::int64_t last) {
     for (std::int64_t m = 0; m < rows; ++m) {
-        for (std::int64_t n = 0; n < Columns; ++n) {
+        for (std::int64_t n = first; n < last; ++n) {
             float sum = bias == nullptr ? 0.0F : bias[n];
             for (std::int64_t k = 0; k < Depth; ++k) {
                 sum += a[m * Depth + k] * w[n * Depth + k];
@@ -184,11 +186,11 @@ template <int Rows, std::int64_t Depth>
     }
 }
 template <int Rows, std::int64_t Depth, std::int64_t Columns>
-[[gnu::target("avx2,fma")]] inline void dot_rows(const float* a, const float* w, const float* bias,
-                                                 float* c) {
+[[gnu::target("avx2,fma")]] inline void dot_rows(const float* a, const float* w, const float* bias, float* c,
+                                                 std::int64_t first, std::int64_t last) {
     constexpr std::int64_t rest = Columns % 4;
     float out[Rows][4];
-    for (std::int64_t n = 0; n < Columns; n += 4) {
+    for (std::int64_t n = first; n < last; n += 4) {
         // The last columns that are fewer than four are computed with those before them.
         const std::int64_t from = rest != 0 && n + 4 > Columns ? Columns - 4 : n;
         dot_tile<Rows, Depth>(a, w + from * Depth, out);
@@ -199,16 +201,16 @@ template <int Rows, std::int64_t Depth, std::int64_t Columns>
         }
     }
 }
-/// Columns of four or more.
+/// Columns of four or more; `first` is a multiple of four.
 template <std::int64_t Depth, std::int64_t Columns>
 [[gnu::target("avx2,fma")]] void dots(std::int64_t rows, const float* a, const float* w, const float* bias,
-                                      float* c) {
+                                      float* c, std::int64_t first, std::int64_t last) {
     std::int64_t m = 0;
     for (; m + 3 <= rows; m += 3) {
-        dot_rows<3, Depth, Columns>(a + m * Depth, w, bias, c + m * Columns);
+        dot_rows<3, Depth, Columns>(a + m * Depth, w, bias, c + m * Columns, first, last);
     }
     for (; m < rows; ++m) {
-        dot_rows<1, Depth, Columns>(a + m * Depth, w, bias, c + m * Columns);
+        dot_rows<1, Depth, Columns>(a + m * Depth, w, bias, c + m * Columns, first, last);
     }
 }
 
@@ -231,19 +233,31 @@ void product(std::int64_t rows, std::int64_t depth, Factor a, const float* b, co
             plain::product<Columns>(end - begin, depth, from, b, bias, to);
         });
 }
+/// Threads share the longer side. Where these are the columns, a thread meets those rows of the weight whose gradient it
+/// computes, and an optimizer that shares a weight from its beginning to its end finds each half in the core that reads
+/// and writes it next: what one core has written costs the other as much as many sums.
 template <std::int64_t Depth, std::int64_t Columns>
 void dots(std::int64_t rows, const float* a, const float* w, const float* bias, float* c) {
-    constexpr std::int64_t together = 3;  // rows, whose sums stay in registers
-    threads::in_parts(
-        threads::parts_of(rows * Depth * Columns), rows, together, [&](auto begin, auto end, auto /*part*/) {
-            if constexpr (Columns >= 4) {
-                if (avx2::available()) {
-                    return avx2::dots<Depth, Columns>(end - begin, a + begin * Depth, w, bias,
-                                                      c + begin * Columns);
-                }
+    const auto some = [=](std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last) {
+        const float* from = a + begin * Depth;
+        float* to = c + begin * Columns;
+        if constexpr (Columns >= 4) {
+            if (avx2::available()) {
+                return avx2::dots<Depth, Columns>(end - begin, from, w, bias, to, first, last);
             }
-            plain::dots<Depth, Columns>(end - begin, a + begin * Depth, w, bias, c + begin * Columns);
-        });
+        }
+        plain::dots<Depth, Columns>(end - begin, from, w, bias, to, first, last);
+    };
+    const std::int64_t parts = threads::parts_of(rows * Depth * Columns);
+    if (Columns > rows) {
+        constexpr std::int64_t together = 4;  // columns, whose sums stay in registers
+        threads::in_parts(parts, Columns, together,
+                          [&](auto first, auto last, auto /*part*/) { some(0, rows, first, last); });
+    } else {
+        constexpr std::int64_t together = 3;  // rows
+        threads::in_parts(parts, rows, together,
+                          [&](auto begin, auto end, auto /*part*/) { some(begin, end, 0, Columns); });
+    }
 }
 
 }  // namespace lit::nn::detail
