@@ -65,6 +65,7 @@
 #include <lit/loops/impl/trainer_options.hpp>
 #include <lit/optim/impl/adam.hpp>
 #include <lit/optim/impl/adam_algorithm.hpp>
+#include <lit/optim/impl/adam_kernel.hpp>
 #include <lit/optim/impl/adamw.hpp>
 #include <lit/optim/impl/backward.hpp>
 #include <lit/optim/impl/clip.hpp>

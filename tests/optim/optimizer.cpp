@@ -335,6 +335,35 @@ TEST_SUITE("optim/optimizer") {
             lit::ConfigError);
     }
 
+    TEST_CASE("a graph that needs the parameter as it was notices the step") {
+        const auto notices = [](auto make) {
+            at::Tensor p = at::randn({40}).requires_grad_();
+            auto optimizer = make(Parameters{p});
+            const at::Tensor loss = (p * p).sum();
+            p.mutable_grad() = at::randn({40});
+            optimizer.step();
+            CHECK_THROWS_WITH(loss.backward(), doctest::Contains("modified by an inplace operation"));
+        };
+        for (const bool fused : {true, false}) {  // Python's fused ones do not notice
+            notices([&](const Parameters& p) { return lit::AdamW{p, {.fused = fused}}; });
+            notices([&](const Parameters& p) { return lit::AdamW{p, {.amsgrad = true, .fused = fused}}; });
+            notices([&](const Parameters& p) { return lit::SGD{p, {.lr = 0.1, .fused = fused}}; });
+        }
+    }
+
+    TEST_CASE("a gradient of another shape is refused by name") {
+        for (const bool fused : {true, false}) {
+            at::Tensor p = at::randn({4, 3}).requires_grad_();
+            lit::Adam optimizer{{p}, {.fused = fused}};
+            p.mutable_grad() = at::randn({3});
+            CHECK_THROWS_WITH_AS(
+                optimizer.step(),
+                "Adam: the gradient of parameter 0 has the shape [3], the parameter [4, 3]. Set a "
+                "gradient of the parameter's shape.",
+                lit::ConfigError);
+        }
+    }
+
     TEST_CASE("a group that is added while training is stepped as if it had been there, from a fresh state") {
         const auto p = parameters();
         const auto q = parameters();

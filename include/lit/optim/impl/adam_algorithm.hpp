@@ -4,6 +4,7 @@
 #include <lit/core/compiled.hpp>
 #include <lit/core/value.hpp>
 #include <lit/optim/detail/adam_algorithm.hpp>
+#include <lit/optim/detail/adam_kernel.hpp>
 #include <lit/optim/detail/group_state.hpp>
 #include <lit/optim/detail/option_values.hpp>
 
@@ -60,6 +61,11 @@ LIT_INLINE void AdamAlgorithm<Spec>::unpack(Options& o, const Dict& group) {
 
 template <class Spec>
 LIT_INLINE void AdamAlgorithm<Spec>::fused(const Options& o, KernelLists<3>& lists, bool /*first*/) {
+    if (!o.amsgrad && !o.maximize &&
+        own_adam({o.lr, o.betas.first, o.betas.second, o.eps, o.weight_decay, Spec::decoupled(o)}, lists.params,
+                 lists.grads, lists.states[0], lists.states[1], lists.steps)) {
+        return;
+    }
     const auto call = [&](auto kernel) {
         kernel(lists.params, lists.grads, lists.states[0], lists.states[1], lists.states[2], lists.steps,
                o.lr, o.betas.first, o.betas.second, o.weight_decay, o.eps, o.amsgrad, o.maximize);

@@ -220,7 +220,7 @@ LIT_INLINE bool GroupState<Algorithm>::gather(Bucket& bucket) {
 template <class Algorithm>
 LIT_INLINE bool GroupState<Algorithm>::like(const at::Tensor& grad, const at::Tensor& param) {
     return grad.layout() == at::kStrided && grad.scalar_type() == param.scalar_type() &&
-           grad.device() == param.device() &&
+           grad.device() == param.device() && grad.sizes() == param.sizes() &&
            (grad.strides() == param.strides() || (grad.is_contiguous() && param.is_contiguous()));
 }
 
@@ -233,6 +233,10 @@ LIT_INLINE at::Tensor GroupState<Algorithm>::made_like(const at::Tensor& grad, s
     }
     if (grad.scalar_type() != params[i].scalar_type() || grad.device() != params[i].device()) {
         throw ConfigError(which + " has another type or device than the parameter.");
+    }
+    if (grad.sizes() != params[i].sizes()) {
+        throw ConfigError(which + " has the shape " + shape_of(grad) + ", the parameter " + shape_of(params[i]) +
+                          ". Set a gradient of the parameter's shape.");
     }
     return at::empty_like(params[i], params[i].options().requires_grad(false)).copy_(grad);
 }
@@ -285,8 +289,12 @@ LIT_INLINE void GroupState<Algorithm>::rebuild(Bucket& bucket) {
 
 template <class Algorithm>
 LIT_INLINE void GroupState<Algorithm>::step_fused(Bucket& bucket) {
-    const at::AutoDispatchBelowAutograd straight;  // no gradients, but versions are counted
+    const at::AutoDispatchBelowAutograd straight;
     Lists& lists = bucket.lists;
+    for (const at::Tensor& param : lists.params) {
+        // The fused kernels do not count: a graph that needs the parameter as it was would take what it has become.
+        param.unsafeGetTensorImpl()->bump_version();
+    }
     if constexpr (Algorithm::counts_steps) {
         if (lists.steps.front().is_cpu()) {
             for (const at::Tensor& step : lists.steps) {
