@@ -176,6 +176,7 @@ int main(int argc, char** argv) {
                                   {lit::FashionMNIST::default_folder, std::to_string(count)});
 
     for (int round = 0; round < rounds; ++round) {
+        report("from one core to the other", lit_bench::seconds_between_cores());
         report("lit, 0 workers", small<Net>(images, 0));
         report("lit, 1 worker", small<Net>(images, 1));
         report("lit, static network, 0 workers", small<StaticNet<nn::AtenKernels>>(images, 0));

@@ -7,12 +7,15 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 /// What the benchmarks share: figures as scripts/bench reads them, and peers in Python.
@@ -39,6 +42,29 @@ inline void stay_on_one_core() {
     CPU_ZERO(&one);
     CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
     ::sched_setaffinity(0, sizeof(one), &one);
+}
+
+/// How long a cache line takes from one core to another: some 30 ns where they share a cache. A virtual machine
+/// may have its cores moved apart for a while; 180 ns are seen then, and two threads that work on the same numbers take twice as long.
+inline double seconds_between_cores() {
+    constexpr int turns = 20'000;
+    alignas(128) std::atomic<int> turn{0};
+    std::thread other([&turn] {
+        for (int mine = 1; mine < 2 * turns; mine += 2) {
+            while (turn.load(std::memory_order_acquire) != mine) {
+            }
+            turn.store(mine + 1, std::memory_order_release);
+        }
+    });
+    const auto begin = std::chrono::steady_clock::now();
+    for (int mine = 0; mine < 2 * turns; mine += 2) {
+        turn.store(mine + 1, std::memory_order_release);
+        while (turn.load(std::memory_order_acquire) != mine + 2) {
+        }
+    }
+    const std::chrono::duration<double> all = std::chrono::steady_clock::now() - begin;
+    other.join();
+    return all.count() / (2 * turns);
 }
 
 /// A script of benchmarks/, which answers each line that it is told with a number; absent without `scripts/setup python`.
