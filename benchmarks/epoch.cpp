@@ -160,6 +160,21 @@ Trained cnn(const lit::TensorDataset& images, std::int64_t used,
     return trained;
 }
 
+/// Measures, and says apart what was measured while the two cores shared a cache and while they did not.
+void where_cores_are(const std::string& what, auto&& measure) {
+    constexpr double near = 60e-9, far = 100e-9;  // seconds
+    const double before = lit_bench::seconds_between_cores();
+    const double seconds = measure();
+    const double after = lit_bench::seconds_between_cores();
+    report("from one core to the other", after);
+    report(what, seconds);
+    if (std::max(before, after) < near) {
+        report(what + ", cores near", seconds);
+    } else if (std::min(before, after) > far) {
+        report(what + ", cores far", seconds);
+    }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -176,20 +191,32 @@ int main(int argc, char** argv) {
                                   {lit::FashionMNIST::default_folder, std::to_string(count)});
 
     for (int round = 0; round < rounds; ++round) {
-        report("from one core to the other", lit_bench::seconds_between_cores());
-        report("lit, 0 workers", small<Net>(images, 0));
+        where_cores_are("lit, 0 workers", [&] { return small<Net>(images, 0); });
         report("lit, 1 worker", small<Net>(images, 1));
-        report("lit, static network, 0 workers", small<StaticNet<nn::AtenKernels>>(images, 0));
+        where_cores_are("lit, static network, 0 workers",
+                        [&] { return small<StaticNet<nn::AtenKernels>>(images, 0); });
         report("lit, static network, 1 worker", small<StaticNet<nn::AtenKernels>>(images, 1));
-        report("lit, static network with own kernels, 0 workers",
-               small<StaticNet<nn::OwnKernels>>(images, 0));
+        where_cores_are("lit, static network with own kernels, 0 workers",
+                        [&] { return small<StaticNet<nn::OwnKernels>>(images, 0); });
         report("lit, static network with own kernels, 1 worker", small<StaticNet<nn::OwnKernels>>(images, 1));
+        const int threads = at::get_num_threads();
+        at::set_num_threads(1);
+        report("lit, 0 workers, one thread", small<Net>(images, 0));
+        report("lit, static network, 0 workers, one thread", small<StaticNet<nn::AtenKernels>>(images, 0));
+        report("lit, static network with own kernels, 0 workers, one thread",
+               small<StaticNet<nn::OwnKernels>>(images, 0));
+        at::set_num_threads(threads);
         if (python.there()) {
-            report("Lightning, 0 workers", python.measure("lightning 0"));
+            where_cores_are("Lightning, 0 workers", [&] { return python.measure("lightning 0"); });
             report("Lightning, 1 worker", python.measure("lightning 1"));
             report("Lightning, 2 workers", python.measure("lightning 2"));
             report("PyTorch, batches indexed by hand", python.measure("raw foreach"));
-            report("PyTorch, batches indexed by hand, fused AdamW", python.measure("raw fused"));
+            where_cores_are("PyTorch, batches indexed by hand, fused AdamW",
+                            [&] { return python.measure("raw fused"); });
+            python.measure("threads 1");
+            report("Lightning, 0 workers, one thread", python.measure("lightning 0"));
+            report("PyTorch, batches indexed by hand, fused AdamW, one thread", python.measure("raw fused"));
+            python.measure("threads " + std::to_string(threads));
         }
         const Trained ours = cnn<fashion::Cnn>(images, used, &weights);
         report("convolutional: lit", ours.seconds);
@@ -219,14 +246,27 @@ int main(int argc, char** argv) {
             return median(
                 *std::ranges::min_element(names, {}, [](const std::string& name) { return median(name); }));
         };
-        const double lightning =
-            least({"Lightning, 0 workers", "Lightning, 1 worker", "Lightning, 2 workers"});
+        const double lightning = least({"Lightning, 0 workers", "Lightning, 1 worker", "Lightning, 2 workers",
+                                        "Lightning, 0 workers, one thread"});
         const double raw =
-            least({"PyTorch, batches indexed by hand", "PyTorch, batches indexed by hand, fused AdamW"});
-        const double ours = least({"lit, 0 workers", "lit, 1 worker"});
-        const double fixed = least({"lit, static network, 0 workers", "lit, static network, 1 worker"});
+            least({"PyTorch, batches indexed by hand", "PyTorch, batches indexed by hand, fused AdamW",
+                   "PyTorch, batches indexed by hand, fused AdamW, one thread"});
+        const double ours = least({"lit, 0 workers", "lit, 1 worker", "lit, 0 workers, one thread"});
+        const double fixed = least({"lit, static network, 0 workers", "lit, static network, 1 worker",
+                                    "lit, static network, 0 workers, one thread"});
         const double own = least({"lit, static network with own kernels, 0 workers",
-                                  "lit, static network with own kernels, 1 worker"});
+                                  "lit, static network with own kernels, 1 worker",
+                                  "lit, static network with own kernels, 0 workers, one thread"});
+        for (const std::string where : {", cores near", ", cores far"}) {
+            for (const std::string name :
+                 {"lit", "lit, static network", "lit, static network with own kernels"}) {
+                const std::string here = name + ", 0 workers" + where;
+                if (lit_bench::is_measured(here) && lit_bench::is_measured("Lightning, 0 workers" + where)) {
+                    report(here + ", times the rate of Lightning",
+                           median("Lightning, 0 workers" + where) / median(here), "");
+                }
+            }
+        }
         report("lit's best, times the rate of Lightning's best", lightning / ours, "");
         report("lit's best, times the rate of PyTorch's best", raw / ours, "");
         report("lit's best static network, times the rate of Lightning's best", lightning / fixed, "");

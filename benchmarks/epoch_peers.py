@@ -4,7 +4,7 @@
 usage: epoch_peers.py FOLDER IMAGES
 
 A line is: lightning WORKERS; raw foreach|fused; cnn IMAGES WEIGHTS, with the weights to begin with; loss, answered with the last
-loss of the line before.
+loss of the line before; threads COUNT, of PyTorch's.
 """
 import gzip
 import logging
@@ -157,4 +157,7 @@ for line in sys.stdin:
             answer, last = convolutional(int(used), weights)
         case ["loss"]:
             answer = last
+        case ["threads", count]:
+            torch.set_num_threads(int(count))
+            answer = 0.0
     print(answer, file=answers, flush=True)

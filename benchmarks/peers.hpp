@@ -30,6 +30,7 @@ inline void report(const std::string& what, double value, const char* unit = "s"
     std::printf("%s\t%.6g\t%s\n", what.c_str(), value, unit);
     std::fflush(stdout);
 }
+inline bool is_measured(const std::string& what) { return measured().contains(what); }
 inline double median(const std::string& what) {
     std::vector<double> all = measured()[what];
     std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());

@@ -351,6 +351,19 @@ TEST_SUITE("optim/optimizer") {
         }
     }
 
+    TEST_CASE("a gradient that is a view of what it is the negative of is taken for what it is") {
+        const at::Tensor begin = at::randn({40}), grad = at::randn({40});
+        const auto stepped = [&](const at::Tensor& gradient) {
+            at::Tensor p = begin.clone().requires_grad_();
+            lit::AdamW optimizer{{p}, {}};
+            p.mutable_grad() = gradient;
+            optimizer.step();
+            return p.detach();
+        };
+        REQUIRE(at::_neg_view(grad).is_neg());
+        CHECK(stepped(at::_neg_view(grad)).equal(stepped(-grad)));
+    }
+
     TEST_CASE("a gradient of another shape is refused by name") {
         for (const bool fused : {true, false}) {
             at::Tensor p = at::randn({4, 3}).requires_grad_();

@@ -101,6 +101,16 @@ void dots_are_right() {
         const auto result = [&] { return tensor(c).slice(0, 0, rows * Columns).view({rows, Columns}); };
         kernels::dots<Depth, Columns>(rows, a.data(), w.data(), bias.data(), c.data());
         CHECK(off(result(), reference) < 2e-6);
+        if constexpr (Columns % 4 != 0 && Columns > 4) {  // a thread that has the last columns alone
+            constexpr std::int64_t first = Columns / 4 * 4;
+            if (kernels::avx2::available()) {
+                std::ranges::fill(c, 7.0F);
+                kernels::avx2::dots<Depth, Columns>(rows, a.data(), w.data(), bias.data(), c.data(), first,
+                                                    Columns);
+                CHECK(off(result().slice(1, first), reference.slice(1, first)) < 2e-6);
+                CHECK(result().slice(1, 0, first).eq(7.0F).all().template item<bool>());
+            }
+        }
         std::ranges::fill(c, 7.0F);
         kernels::plain::dots<Depth, Columns>(rows, a.data(), w.data(), bias.data(), c.data(), 0, Columns);
         CHECK(off(result(), reference) < 2e-6);

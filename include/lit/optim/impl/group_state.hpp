@@ -221,6 +221,7 @@ template <class Algorithm>
 LIT_INLINE bool GroupState<Algorithm>::like(const at::Tensor& grad, const at::Tensor& param) {
     return grad.layout() == at::kStrided && grad.scalar_type() == param.scalar_type() &&
            grad.device() == param.device() && grad.sizes() == param.sizes() &&
+           !grad.is_neg() && !grad._is_zerotensor() &&  // whose memory does not hold what they are
            (grad.strides() == param.strides() || (grad.is_contiguous() && param.is_contiguous()));
 }
 

@@ -191,11 +191,12 @@ template <int Rows, std::int64_t Depth, std::int64_t Columns>
     constexpr std::int64_t rest = Columns % 4;
     float out[Rows][4];
     for (std::int64_t n = first; n < last; n += 4) {
-        // The last columns that are fewer than four are computed with those before them.
+        // The last columns that are fewer than four are computed with those before them, which another thread may be writing.
         const std::int64_t from = rest != 0 && n + 4 > Columns ? Columns - 4 : n;
+        const std::int64_t begin = rest != 0 && from < first ? first - from : 0;
         dot_tile<Rows, Depth>(a, w + from * Depth, out);
         for (int r = 0; r < Rows; ++r) {
-            for (std::int64_t i = 0; i < 4; ++i) {
+            for (std::int64_t i = begin; i < 4; ++i) {
                 c[r * Columns + from + i] = out[r][i] + (bias == nullptr ? 0.0F : bias[from + i]);
             }
         }
