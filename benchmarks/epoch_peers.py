@@ -157,7 +157,7 @@ for line in sys.stdin:
             answer, last = convolutional(int(used), weights)
         case ["loss"]:
             answer = last
-        case ["threads", count]:
-            torch.set_num_threads(int(count))
+        case ["threads", several]:
+            torch.set_num_threads(int(several))
             answer = 0.0
     print(answer, file=answers, flush=True)
