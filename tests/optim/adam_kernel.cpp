@@ -189,6 +189,25 @@ TEST_SUITE("optim/adam_kernel") {
         }
     }
 
+    TEST_CASE("memory may begin at any number, as a part of a larger tensor does" *
+              doctest::skip(!own_is_used())) {
+        for (std::int64_t begin = 0; begin < 8; ++begin) {
+            CAPTURE(begin);
+            State ours({100});
+            const auto part = [begin](const at::Tensor& whole) { return whole.narrow(0, begin, 60); };
+            for (Tensors* tensors : {&ours.params, &ours.exp_avgs, &ours.exp_avg_sqs}) {
+                tensors->front() = part(tensors->front());
+            }
+            State theirs(ours);
+            const Tensors grads{part(at::randn({100}))};
+            ours.count();
+            theirs.count();
+            REQUIRE(own(ours, grads, {1e-3, 0.9, 0.999, 1e-8, 1e-2, true}));
+            libtorch(theirs, grads, {1e-3, 0.9, 0.999, 1e-8, 1e-2, true});
+            CHECK(differences(ours.params, theirs.params) == 0);
+        }
+    }
+
     TEST_CASE("each parameter is at its own step" * doctest::skip(!own_is_used())) {
         State ours({20, 20, 20});
         *ours.steps[1].mutable_data_ptr<float>() = 1000.0F;

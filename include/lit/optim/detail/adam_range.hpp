@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 
 namespace lit::detail {
@@ -42,16 +43,17 @@ struct AdamNumbers {
 
 /// Eight floats. <immintrin.h>, which calls them __m256, costs a unit a third of a second.
 using Floats = float __attribute__((vector_size(32)));
-using LooseFloats = float __attribute__((vector_size(32), aligned(4), may_alias));
 
 [[gnu::target("avx2,fma"), gnu::always_inline]] inline Floats eight(float x) {
     return Floats{x, x, x, x, x, x, x, x};
 }
 [[gnu::target("avx2,fma"), gnu::always_inline]] inline Floats load_eight(const float* from) {
-    return *reinterpret_cast<const LooseFloats*>(from);
+    Floats loaded;  // from any address: a gradient may be a part of a larger one
+    std::memcpy(&loaded, from, sizeof(loaded));
+    return loaded;
 }
 [[gnu::target("avx2,fma"), gnu::always_inline]] inline void store_eight(float* to, Floats x) {
-    *reinterpret_cast<LooseFloats*>(to) = x;
+    std::memcpy(to, &x, sizeof(x));
 }
 /// a * b + c, rounded once.
 [[gnu::target("avx2,fma"), gnu::always_inline]] inline Floats fused(Floats a, Floats b, Floats c) {
