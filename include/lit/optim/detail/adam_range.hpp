@@ -57,7 +57,18 @@ using Floats = float __attribute__((vector_size(32)));
 }
 /// a * b + c, rounded once.
 [[gnu::target("avx2,fma"), gnu::always_inline]] inline Floats fused(Floats a, Floats b, Floats c) {
+#if defined(__clang__)
+    return __builtin_elementwise_fma(a, b, c);
+#else
     return __builtin_ia32_vfmaddps256(a, b, c);
+#endif
+}
+[[gnu::target("avx2,fma"), gnu::always_inline]] inline Floats square_root(Floats x) {
+#if defined(__clang__)
+    return __builtin_elementwise_sqrt(x);
+#else
+    return __builtin_ia32_sqrtps256(x);
+#endif
 }
 /// A compiler may fuse a product with the sum that it goes into, which this keeps it from.
 template <class Number>
@@ -104,7 +115,7 @@ template <bool Coupled, bool NearMean>
         const Floats v = fused(rounded(weight2 * g), g, rounded(load_eight(exp_avg_sq + i) * beta2));
         store_eight(exp_avg + i, m);
         store_eight(exp_avg_sq + i, v);
-        const Floats below = by_root(__builtin_ia32_sqrtps256(v), root, inverse, inverse_rest) + eps;
+        const Floats below = by_root(square_root(v), root, inverse, inverse_rest) + eps;
         store_eight(param + i, rate * m / below + rounded(p * keep));
     }
     for (; i < count; ++i) {  // LibTorch's rest goes other ways here and there, and so does this
