@@ -13,6 +13,8 @@
 
 #include "peers.hpp"
 
+#include <ATen/Parallel.h>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -168,7 +170,7 @@ void where_cores_are(const std::string& what, auto&& measure) {
     const double after = lit_bench::seconds_between_cores();
     report("from one core to the other", after);
     report(what, seconds);
-    if (std::max(before, after) < near) {
+    if (std::max(before, after) < near && before > 0.0) {
         report(what + ", cores near", seconds);
     } else if (std::min(before, after) > far) {
         report(what + ", cores far", seconds);

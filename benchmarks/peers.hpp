@@ -33,8 +33,8 @@ inline void report(const std::string& what, double value, const char* unit = "s"
 inline bool is_measured(const std::string& what) { return measured().contains(what); }
 inline double median(const std::string& what) {
     std::vector<double> all = measured()[what];
-    std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
-    return all[all.size() / 2];
+    std::ranges::sort(all);
+    return (all[(all.size() - 1) / 2] + all[all.size() / 2]) / 2;
 }
 
 /// From here on this thread, and what it starts, runs on the core where it is now.
@@ -46,8 +46,12 @@ inline void stay_on_one_core() {
 }
 
 /// How long a cache line takes from one core to another: some 30 ns where they share a cache. A virtual machine may have its cores moved
-/// apart for a while; 180 ns are seen then, and two threads that work on the same numbers take twice as long.
+/// apart for a while; 180 ns are seen then, and two threads that work on the same numbers take twice as long. 0 where there are not two.
 inline double seconds_between_cores() {
+    cpu_set_t all_of_them;
+    if (::sched_getaffinity(0, sizeof(all_of_them), &all_of_them) != 0 || CPU_COUNT(&all_of_them) != 2) {
+        return 0.0;
+    }
     constexpr int turns = 2'000;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));  // LibTorch's threads wait awake for a while
     alignas(128) std::atomic<int> turn{0};

@@ -14,12 +14,12 @@
 
 namespace {
 
-namespace threads = lit::threads;
+namespace threads = lit::detail::threads;
 using lit::testing::Threads;
 
 }  // namespace
 
-TEST_SUITE("lit::threads") {
+TEST_SUITE("core/threads") {
     TEST_CASE("small work is one part, large work as many as there are threads, and none too small") {
         const Threads four(4);
         CHECK(threads::parts_of(0) == 1);

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <lit/core/processor.hpp>
+#include <lit/optim/adam.hpp>
+#include <lit/optim/adamw.hpp>
 #include <lit/optim/detail/adam_kernel.hpp>
 #include <lit/optim/detail/adam_range.hpp>
 
 #include "support/doctest.hpp"
 #include "support/threads.hpp"
 
+#include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
 
 #include <array>
 #include <cmath>
@@ -20,6 +22,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -39,6 +42,7 @@ struct State {
     Tensors params, exp_avgs, exp_avg_sqs, steps;
 
     explicit State(const std::vector<std::int64_t>& sizes) {
+        at::manual_seed(7);
         for (const std::int64_t size : sizes) {
             params.push_back(at::randn({size}));
             exp_avgs.push_back(at::zeros({size}));
@@ -93,6 +97,11 @@ std::int64_t differences(const Tensors& a, const Tensors& b) {
     return count;
 }
 
+std::int64_t differences(const State& a, const State& b) {
+    return differences(a.params, b.params) + differences(a.exp_avgs, b.exp_avgs) +
+           differences(a.exp_avg_sqs, b.exp_avg_sqs);
+}
+
 void same_as_libtorch(const AdamSettings& settings, const std::vector<std::int64_t>& sizes, int steps,
                       auto&& gradient) {
     State ours(sizes);
@@ -107,9 +116,7 @@ void same_as_libtorch(const AdamSettings& settings, const std::vector<std::int64
         REQUIRE(own(ours, grads, settings));
         libtorch(theirs, grads, settings);
         CAPTURE(step);
-        REQUIRE(differences(ours.params, theirs.params) == 0);
-        REQUIRE(differences(ours.exp_avgs, theirs.exp_avgs) == 0);
-        REQUIRE(differences(ours.exp_avg_sqs, theirs.exp_avg_sqs) == 0);
+        REQUIRE(differences(ours, theirs) == 0);
     }
 }
 
@@ -124,8 +131,8 @@ const auto normal = [](std::int64_t size) { return at::randn({size}); };
     __m256i bits = _mm256_add_epi32(_mm256_set1_epi32(0x3f800000), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     for (std::int64_t i = 0; i < (std::int64_t{1} << 24); i += 8) {
         const __m256 x = _mm256_castsi256_ps(bits);
-        const __m256 found =
-            lit::detail::by_root(x, _mm256_set1_ps(root), _mm256_set1_ps(inverse), _mm256_set1_ps(rest));
+        const __m256 found = lit::detail::adam::by_root(x, _mm256_set1_ps(root), _mm256_set1_ps(inverse),
+                                                        _mm256_set1_ps(rest));
         const __m256 differs = _mm256_cmp_ps(found, _mm256_div_ps(x, _mm256_set1_ps(root)), _CMP_NEQ_UQ);
         wrong = _mm256_sub_epi32(wrong, _mm256_castps_si256(differs));
         bits = _mm256_add_epi32(bits, _mm256_set1_epi32(8));
@@ -178,10 +185,11 @@ TEST_SUITE("optim/adam_kernel") {
         for (const bool decoupled : {true, false}) {
             for (const float end : ends) {
                 for (const double weight_decay : {0.0, 0.01}) {
-                    for (const double eps : {0.0, 1e-8}) {
+                    for (const auto& [beta1, eps] : {std::pair{0.9, 0.0}, {0.9, 1e-8}, {0.3, 1e-8}}) {
                         CAPTURE(end);
+                        CAPTURE(beta1);
                         CAPTURE(eps);
-                        same_as_libtorch({1e-3, 0.9, 0.999, eps, weight_decay, decoupled}, {21}, 3,
+                        same_as_libtorch({1e-3, beta1, 0.999, eps, weight_decay, decoupled}, {21}, 3,
                                          [end](std::int64_t size) { return at::full({size}, end); });
                     }
                 }
@@ -204,7 +212,7 @@ TEST_SUITE("optim/adam_kernel") {
             theirs.count();
             REQUIRE(own(ours, grads, {1e-3, 0.9, 0.999, 1e-8, 1e-2, true}));
             libtorch(theirs, grads, {1e-3, 0.9, 0.999, 1e-8, 1e-2, true});
-            CHECK(differences(ours.params, theirs.params) == 0);
+            CHECK(differences(ours, theirs) == 0);
         }
     }
 
@@ -218,11 +226,11 @@ TEST_SUITE("optim/adam_kernel") {
         theirs.count();
         REQUIRE(own(ours, grads, settings));
         libtorch(theirs, grads, settings);
-        CHECK(differences(ours.params, theirs.params) == 0);
+        CHECK(differences(ours, theirs) == 0);
     }
 
     TEST_CASE("the number of threads changes no bit" * doctest::skip(!own_is_used())) {
-        const std::vector<std::int64_t> sizes{100'003, 10, 3, 50'000};
+        const std::vector<std::int64_t> sizes{200'003, 10, 3, 50, 100'000};
         const AdamSettings settings{1e-3, 0.9, 0.999, 1e-8, 1e-2, true};
         const State begin(sizes);
         Tensors grads;
@@ -240,8 +248,7 @@ TEST_SUITE("optim/adam_kernel") {
             State shared(begin);
             shared.count();
             REQUIRE(own(shared, grads, settings));
-            CHECK(differences(shared.params, alone.params) == 0);
-            CHECK(differences(shared.exp_avg_sqs, alone.exp_avg_sqs) == 0);
+            CHECK(differences(shared, alone) == 0);
         }
     }
 
@@ -255,7 +262,31 @@ TEST_SUITE("optim/adam_kernel") {
         CHECK_FALSE(own(doubles, {at::randn({20}).to(at::kDouble)}, {1e-3, 0.9, 0.999, 1e-8, 0.0, true}));
         CHECK(doubles.params[0].equal(before.to(at::kDouble)));
         State uncounted({20});  // a step of 0 divides by 0 in LibTorch's, too: that shall answer for it
+        const State as_it_was(uncounted);
         CHECK_FALSE(own(uncounted, {at::randn({20})}, {1e-3, 0.9, 0.999, 1e-8, 0.0, true}));
+        CHECK(differences(uncounted, as_it_was) == 0);
+    }
+
+    TEST_CASE("where LibTorch's kernels are others they are called" * doctest::skip(own_is_used())) {
+        for (const bool decoupled : {true, false}) {
+            const AdamSettings settings{1e-3, 0.9, 0.999, 1e-8, 1e-2, decoupled};
+            State theirs({45});
+            State untouched(theirs);
+            const Tensors grads{at::randn({45})};
+            at::Tensor param = theirs.params[0].clone().requires_grad_();
+            param.mutable_grad() = grads[0];
+            untouched.count();
+            CHECK_FALSE(own(untouched, grads, settings));
+            theirs.count();
+            CHECK(differences(untouched.params, theirs.params) == 0);
+            libtorch(theirs, grads, settings);
+            if (decoupled) {
+                lit::AdamW{{param}, {.weight_decay = settings.weight_decay}}.step();
+            } else {
+                lit::Adam{{param}, {.weight_decay = settings.weight_decay}}.step();
+            }
+            CHECK(differences({param.detach()}, theirs.params) == 0);
+        }
     }
 
 #if defined(__x86_64__)

@@ -336,6 +336,7 @@ TEST_SUITE("optim/optimizer") {
     }
 
     TEST_CASE("a graph that needs the parameter as it was notices the step") {
+        torch::manual_seed(1);
         const auto notices = [](auto make) {
             at::Tensor p = at::randn({40}).requires_grad_();
             auto optimizer = make(Parameters{p});
@@ -352,6 +353,7 @@ TEST_SUITE("optim/optimizer") {
     }
 
     TEST_CASE("a gradient that is a view of what it is the negative of is taken for what it is") {
+        torch::manual_seed(1);
         const at::Tensor begin = at::randn({40}), grad = at::randn({40});
         const auto stepped = [&](const at::Tensor& gradient) {
             at::Tensor p = begin.clone().requires_grad_();
@@ -364,16 +366,32 @@ TEST_SUITE("optim/optimizer") {
         CHECK(stepped(at::_neg_view(grad)).equal(stepped(-grad)));
     }
 
-    TEST_CASE("a gradient of another shape is refused by name") {
+    TEST_CASE("a gradient of another shape is refused by name, before anything is changed") {
+        torch::manual_seed(1);
         for (const bool fused : {true, false}) {
-            at::Tensor p = at::randn({4, 3}).requires_grad_();
-            lit::Adam optimizer{{p}, {.fused = fused}};
-            p.mutable_grad() = at::randn({3});
+            CAPTURE(fused);
+            const Parameters p{at::randn({7}).requires_grad_(),
+                               at::randn({7}).to(at::kDouble).requires_grad_(),
+                               at::randn({4, 3}).requires_grad_()};
+            lit::Adam optimizer{{{.params = {p[0], p[1]}, .options = {.fused = fused}},
+                                 {.params = {p[2]}, .options = {.fused = fused}}}};
+            const at::Tensor before = p[0].detach().clone();
+            p[0].mutable_grad() = at::randn({7});
+            p[1].mutable_grad() = at::randn({7}).to(at::kDouble);
+            p[2].mutable_grad() = at::randn({3});
             CHECK_THROWS_WITH_AS(
                 optimizer.step(),
                 "Adam: the gradient of parameter 0 has the shape [3], the parameter [4, 3]. Set a "
                 "gradient of the parameter's shape.",
                 lit::ConfigError);
+            CHECK(p[0].equal(before));
+            CHECK(p[0].grad().use_count() == 1);  // nothing is held on to
+            p[2].mutable_grad() = at::randn({4, 3});
+            optimizer.step();
+            const lit::Value state = optimizer.state_dict();
+            for (const std::int64_t i : {0, 1, 2}) {
+                CHECK(state.at("state").dict().find(i)->at("step").tensor().template item<double>() == 1.0);
+            }
         }
     }
 

@@ -9,7 +9,7 @@
 
 /// Dividing the work of lit's own kernels among the threads that ATen's kernels run in. What a number is computed from, and in which
 /// order, does not depend on how many there are.
-namespace lit::threads {
+namespace lit::detail::threads {
 
 /// Into how many parts so many multiplications are divided: one for each thread, but none smaller than what is worth waking one for,
 /// some five microseconds.
@@ -42,7 +42,7 @@ void in_parts(std::int64_t parts, std::int64_t count, std::int64_t step, Body&& 
     });
 }
 
-}  // namespace lit::threads
+}  // namespace lit::detail::threads
 
 #if !defined(LIT_COMPILED)
 #include <lit/core/impl/threads.hpp>

@@ -39,9 +39,11 @@ extern template class GroupedOptimizer<AdamAlgorithm<AdamWSpec>>;
 /// `lit::AdamW{parameters(), {.lr = 1e-3, .weight_decay = 0.01}}`.
 ///
 /// Errors  ConfigError on construction: a setting out of range, no parameters, one that is given twice or no
-///         leaf.
+///         leaf; of a step: a gradient that is sparse or has another shape, type or device than its parameter,
+///         nothing being changed.
 /// Cost    one kernel call per step, device and type; `fused = false` some calls per parameter.
 /// Source  `torch.optim.AdamW`, same names and defaults; bit-equal to it on the CPU with the same `fused`.
+///         A fused step counts as a change of the parameters, which a graph that saved them notices; Python's does not.
 ///         Complex parameters, sparse gradients, `foreach`, `capturable`, `differentiable` are not offered.
 struct AdamW : detail::GroupedOptimizer<detail::AdamAlgorithm<detail::AdamWSpec>> {
     using GroupedOptimizer::GroupedOptimizer;

@@ -54,9 +54,11 @@ extern template class GroupedOptimizer<SGDAlgorithm>;
 /// `lit::SGD{parameters(), {.lr = 0.1, .momentum = 0.9}}`.
 ///
 /// Errors  ConfigError on construction: a setting out of range, no parameters, one that is given twice or no
-///         leaf.
+///         leaf; of a step: a gradient that is sparse or has another shape, type or device than its parameter,
+///         nothing being changed.
 /// Cost    one kernel call per step, device and type; `fused = false` some calls per parameter.
 /// Source  `torch.optim.SGD`, same names and defaults; bit-equal to it on the CPU with the same `fused`.
+///         A fused step counts as a change of the parameters, which a graph that saved them notices; Python's does not.
 ///         Sparse gradients, `foreach` and `differentiable` are not offered.
 struct SGD : detail::GroupedOptimizer<detail::SGDAlgorithm> {
     using GroupedOptimizer::GroupedOptimizer;

@@ -12,7 +12,7 @@
 
 #include <cstdint>
 
-namespace lit::threads {
+namespace lit::detail::threads {
 
 /// at::parallel_for runs in threads only in a unit that is compiled with OpenMP, whose pool would then be another one than
 /// LibTorch's with some compilers. An iterator over a tensor calls it inside LibTorch: here over a tensor of a byte for each part, of
@@ -40,4 +40,4 @@ LIT_INLINE void at_once(std::int64_t parts, c10::function_ref<void(std::int64_t)
     each_place.for_each(one_after_the_other, 1);
 }
 
-}  // namespace lit::threads
+}  // namespace lit::detail::threads

@@ -26,6 +26,8 @@
 
 namespace lit::nn {
 
+namespace threads = lit::detail::threads;
+
 namespace detail {
 
 /// What a square window leaves of a picture; void where the window is larger.

@@ -15,7 +15,7 @@ namespace lit::detail {
 /// root for each number. Here all are in one region, and the division by a number known before is made of products.
 ///
 /// Shapes  equally long lists; the tensors of one parameter have the same sizes and lie in memory in the same order, without
-///         gaps. The step is counted already.
+///         gaps; parameters overlap as a whole or not at all. The step is counted already.
 /// Returns false, with nothing done, where LibTorch's kernel has to be called: for other types and devices, without AVX2 and
 ///         FMA, and where LibTorch's kernel, tried once in each process, comes to other bits, as another version's may, or that
 ///         which ATEN_CPU_CAPABILITY asks for.

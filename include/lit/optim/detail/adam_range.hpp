@@ -8,11 +8,13 @@
 #include <cstring>
 #include <limits>
 
-namespace lit::detail {
+#if defined(__x86_64__)
+
+namespace lit::detail::adam {
 
 /// What the kernel needs to know of the settings and the step, rounded as LibTorch rounds it.
-struct AdamNumbers {
-    AdamNumbers(const AdamSettings& s, double step)
+struct Numbers {
+    Numbers(const AdamSettings& s, double step)
         : keep(static_cast<float>(s.decoupled && s.weight_decay != 0.0 ? std::fma(-s.lr, s.weight_decay, 1.0)
                                                                        : 1.0)),
           decay(static_cast<float>(s.weight_decay)),
@@ -38,8 +40,6 @@ struct AdamNumbers {
     float eps;
     float rate;
 };
-
-#if defined(__x86_64__)
 
 /// Eight floats. <immintrin.h>, which calls them __m256, costs a unit a third of a second.
 using Floats = float __attribute__((vector_size(32)));
@@ -81,7 +81,7 @@ template <class Number>
 ///
 /// x * (inverse + inverse_rest) is at most one unit off; what is left over of x after it is exact, and inverse is 1 / root
 /// rounded: adding left-over times inverse gives the quotient rounded (Markstein's theorem; tests/optim/adam_kernel.cpp tries
-/// all mantissas).
+/// all mantissas with some roots, and such as are rounded to the wrong side otherwise).
 [[gnu::target("avx2,fma"), gnu::always_inline]] inline Floats by_root(Floats x, Floats root, Floats inverse,
                                                                       Floats inverse_rest) {
     const Floats near = fused(x, inverse, rounded(x * inverse_rest));
@@ -91,8 +91,8 @@ template <class Number>
 }
 
 template <bool Coupled, bool NearMean>
-[[gnu::target("avx2,fma")]] inline void adam_range(const AdamNumbers& c, float* param, const float* grad,
-                                                   float* exp_avg, float* exp_avg_sq, std::int64_t count) {
+[[gnu::target("avx2,fma")]] inline void update(const Numbers& c, float* param, const float* grad,
+                                               float* exp_avg, float* exp_avg_sq, std::int64_t count) {
     const Floats keep = eight(c.keep);
     const Floats decay = eight(c.decay);
     const Floats weight = eight(NearMean ? c.weight : c.weight - 1.0F);
@@ -134,6 +134,6 @@ template <bool Coupled, bool NearMean>
     }
 }
 
-#endif
+}  // namespace lit::detail::adam
 
-}  // namespace lit::detail
+#endif

@@ -61,6 +61,10 @@ class GroupState {
     std::string name;
     std::optional<double> initial_lr;
 
+    /// Errors  ConfigError for a gradient that does not fit its parameter; nothing is changed.
+    void take_gradients();
+    void drop_gradients();
+    /// With the gradients that were taken.
     void step();
 
     /// The fused kernels walk over memory and know no strides.
@@ -92,7 +96,7 @@ class GroupState {
 
     /// Collects the gradients; false when there are none. The other lists are rebuilt only when another set
     /// of parameters has gradients than in the step before.
-    bool gather(Bucket& bucket);
+    void gather(Bucket& bucket);
 
     static bool like(const at::Tensor& grad, const at::Tensor& param);
 

@@ -35,12 +35,26 @@ LIT_INLINE GroupState<Algorithm>::GroupState(ParamGroup<Options>&& group)
 }
 
 template <class Algorithm>
-LIT_INLINE void GroupState<Algorithm>::step() {
+LIT_INLINE void GroupState<Algorithm>::take_gradients() {
     if (buckets_.empty()) {
         make_buckets();
     }
     for (Bucket& bucket : buckets_) {
-        if (!gather(bucket)) {
+        gather(bucket);
+    }
+}
+
+template <class Algorithm>
+LIT_INLINE void GroupState<Algorithm>::drop_gradients() {
+    for (Bucket& bucket : buckets_) {
+        bucket.lists.grads.clear();  // a gradient set to none must be freed
+    }
+}
+
+template <class Algorithm>
+LIT_INLINE void GroupState<Algorithm>::step() {
+    for (Bucket& bucket : buckets_) {
+        if (bucket.lists.grads.empty()) {
             continue;
         }
         if (options.fused) {
@@ -49,8 +63,8 @@ LIT_INLINE void GroupState<Algorithm>::step() {
             step_plain(bucket);
         }
         bucket.first.clear();
-        bucket.lists.grads.clear();  // a gradient set to none must be freed
     }
+    drop_gradients();
 }
 
 template <class Algorithm>
@@ -195,7 +209,7 @@ LIT_INLINE void GroupState<Algorithm>::make_buckets() {
 }
 
 template <class Algorithm>
-LIT_INLINE bool GroupState<Algorithm>::gather(Bucket& bucket) {
+LIT_INLINE void GroupState<Algorithm>::gather(Bucket& bucket) {
     auto& grads = bucket.lists.grads;
     grads.clear();
     bool same = true;
@@ -214,7 +228,6 @@ LIT_INLINE bool GroupState<Algorithm>::gather(Bucket& bucket) {
     if (!same || grads.size() != bucket.active.size()) {
         rebuild(bucket);
     }
-    return !grads.empty();
 }
 
 template <class Algorithm>
@@ -294,7 +307,9 @@ LIT_INLINE void GroupState<Algorithm>::step_fused(Bucket& bucket) {
     Lists& lists = bucket.lists;
     for (const at::Tensor& param : lists.params) {
         // The fused kernels do not count: a graph that needs the parameter as it was would take what it has become.
-        param.unsafeGetTensorImpl()->bump_version();
+        if (!param.is_inference()) {
+            param.unsafeGetTensorImpl()->bump_version();
+        }
     }
     if constexpr (Algorithm::counts_steps) {
         if (lists.steps.front().is_cpu()) {

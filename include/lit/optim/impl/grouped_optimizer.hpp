@@ -54,6 +54,16 @@ LIT_INLINE GroupedOptimizer<Algorithm>::~GroupedOptimizer() = default;
 template <class Algorithm>
 LIT_INLINE void GroupedOptimizer<Algorithm>::step() {
     const c10::AutoGradMode no_grad(false);
+    try {
+        for (auto& group : groups_) {
+            group.take_gradients();
+        }
+    } catch (...) {
+        for (auto& group : groups_) {
+            group.drop_gradients();
+        }
+        throw;
+    }
     for (auto& group : groups_) {
         group.step();
     }

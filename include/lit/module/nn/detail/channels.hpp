@@ -14,6 +14,8 @@
 /// AVX2 with FMA.
 namespace lit::nn::detail {
 
+namespace threads = lit::detail::threads;
+
 /// Where the numbers of channels lie in a batch: those of each in `pieces` pieces of `length`, each `stride` after the one before it; the
 /// channels are `next` apart.
 struct Channels {

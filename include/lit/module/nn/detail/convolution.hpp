@@ -15,6 +15,8 @@
 
 namespace lit::nn::detail {
 
+namespace threads = lit::detail::threads;
+
 /// A convolution of pictures and its gradients, on float32 of the CPU, in each thread one picture after the other: x [batch, In, Height,
 /// Width], weight [Out, In, Kernel, Kernel]. It needs memory for the weights, and in each thread for one picture.
 template <std::int64_t In, std::int64_t Height, std::int64_t Width, std::int64_t Out, std::int64_t Kernel,

@@ -16,6 +16,8 @@
 /// with AVX2 and FMA vector() of eight. Of what is no number a function gives none.
 namespace lit::nn::detail {
 
+namespace threads = lit::detail::threads;
+
 struct ReluKernel {
     static float plain(float x) { return x < 0.0F ? 0.0F : x; }
 #if defined(__x86_64__)

@@ -14,6 +14,8 @@
 /// Layer normalisation on float32 of the CPU, of rows whose width the compiler knows.
 namespace lit::nn::detail {
 
+namespace threads = lit::detail::threads;
+
 /// What a row of the input was normalised with.
 struct Moments {
     float mean;

@@ -16,6 +16,8 @@
 /// The sums are those of ATen's kernels in another order: what comes out differs by some ulps.
 namespace lit::nn::detail {
 
+namespace threads = lit::detail::threads;
+
 /// A factor of a product: element (m, k) lies at data[m * row + k * step].
 struct Factor {
     const float* data;
@@ -234,9 +236,9 @@ void product(std::int64_t rows, std::int64_t depth, Factor a, const float* b, co
             plain::product<Columns>(end - begin, depth, from, b, bias, to);
         });
 }
-/// Threads share the longer side. Where these are the columns, a thread meets those rows of the weight whose gradient it
-/// computes, and an optimizer that shares a weight from its beginning to its end finds each half in the core that reads
-/// and writes it next: what one core has written costs the other as much as many sums.
+/// Threads share the longer side. Where these are the columns, a thread meets nearly those rows of the weight whose gradient
+/// it computes, and which it updates where Adam's work is shared, too: what one core has written costs the other as much as
+/// many sums.
 template <std::int64_t Depth, std::int64_t Columns>
 void dots(std::int64_t rows, const float* a, const float* w, const float* bias, float* c) {
     const auto some = [=](std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last) {
