@@ -10,6 +10,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/mm.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
 #include <torch/optim/adamw.h>
@@ -35,6 +36,7 @@ struct Network {
     std::string name;
     Sizes sizes;
     int steps;
+    bool read = false;  ///< by a product, before each step
 };
 
 std::vector<Network> networks() {
@@ -48,7 +50,11 @@ std::vector<Network> networks() {
         wide.sizes.push_back({512, 512});
         wide.sizes.push_back({512});
     }
-    return {{"784-64-10", {{64, 784}, {64}, {10, 64}, {10}}, 300}, layers, wide};
+    return {{"784-64-10", {{64, 784}, {64}, {10, 64}, {10}}, 300},
+            {"784-128", {{128, 784}}, 300},
+            {"784-128, read before", {{128, 784}}, 300, true},
+            layers,
+            wide};
 }
 
 Tensors parameters(const Sizes& sizes) {
@@ -62,9 +68,13 @@ Tensors parameters(const Sizes& sizes) {
 /// Seconds of a step after the first, which makes the state; without the making of the gradients.
 double timed(const Network& network, const Tensors& params, auto&& step) {
     double seconds = 0.0;
+    const at::Tensor x = network.read ? at::randn({64, network.sizes[0][1]}) : at::Tensor();
     for (int i = -1; i < network.steps; ++i) {
         for (const at::Tensor& param : params) {
             param.mutable_grad() = at::randn(param.sizes());
+        }
+        if (network.read) {
+            at::mm(x, params[0].detach().t());
         }
         const auto begin = Clock::now();
         step();

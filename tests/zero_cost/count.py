@@ -30,7 +30,7 @@ import tempfile
 STEPS = 60
 WARM_UP = 20
 ALL_ALLOWED = 0.001
-RECORDED = {"GNU 12": 376, "Clang 19": 357}
+RECORDED = {"GNU 12": 411, "Clang 19": 404}
 TOLERANCE = 3  # less than a virtual call, a short string or a look-up
 NEVER_MORE = 600
 ALLOCATOR = {"malloc", "calloc", "realloc", "free", "posix_memalign", "memalign", "_int_malloc", "_int_free", "_int_realloc",
