@@ -5,8 +5,9 @@
 #include <lit/module/module.hpp>
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>
-#include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
+
+#include "support/any_device.hpp"
 
 #include <ATen/ops/ones.h>
 #include <torch/nn/modules/linear.h>
@@ -66,7 +67,7 @@ inline std::vector<lit::Example> batches(int count) {
 
 template <class... Components>
 auto trainer(lit::TrainerOptions options, Components... components) {
-    return lit::Trainer{lit::SingleDevice{}, lit::Fp32{}, std::move(options), std::move(components)...};
+    return lit::Trainer{lit::testing::any_device(), lit::Fp32{}, std::move(options), std::move(components)...};
 }
 
 /// A folder of its own, removed with everything in it.

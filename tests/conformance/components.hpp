@@ -3,6 +3,7 @@
 
 #include "module.hpp"
 #include "recording.hpp"
+#include "support/any_device.hpp"
 
 #include <lit/callbacks/early_stopping.hpp>
 #include <lit/callbacks/ema_weight_averaging.hpp>
@@ -449,7 +450,7 @@ std::unique_ptr<Trainer<Automatic>> build(Recording& r, const fs::path& root, co
     const Json callbacks = r.scenario.value("callbacks", Json::object());
     const std::optional<Sink> sink = r.scenario.value("logger", true) ? std::optional(Sink{&r}) : std::nullopt;
     return std::make_unique<Trainer<Automatic>>(
-        lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{}, trainer_options(spec, root), Recorder{&r},
+        lit::testing::any_device(), lit::Fp32{}, trainer_options(spec, root), Recorder{&r},
         checkpoint(callbacks, root), checkpoint<0>(callbacks, root), checkpoint<1>(callbacks, root),
         checkpoint<2>(callbacks, root), early_stopping(callbacks), lr_monitor(callbacks), timer(callbacks),
         accumulation_schedule<Automatic>(callbacks), average<Automatic>(callbacks), moving_average<Automatic>(callbacks),

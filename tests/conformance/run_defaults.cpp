@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "record.hpp"
 #include "run.hpp"
+#include "support/any_device.hpp"
 
 #include <lit/callbacks/model_summary.hpp>
 #include <lit/callbacks/progress_bar.hpp>
@@ -40,7 +41,7 @@ struct WithDefaults {
         const Json& given = r.scenario["defaults"];
         const auto with = [&](auto... given_components) {
             return lit::default_trainer(trainer_options(spec, r.root),
-                                        lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, Recorder{&r},
+                                        lit::testing::any_device(), Recorder{&r},
                                         std::move(given_components)..., early_stopping(callbacks), lr_monitor(callbacks),
                                         behind(r), accumulation(spec), clip(spec));
         };

@@ -16,6 +16,7 @@
 #include "loops/probe.hpp"
 #include "loops/semantics_tools.hpp"
 #include "programs/learner.hpp"
+#include "support/any_device.hpp"
 #include "support/doctest.hpp"
 #include "support/spelt.hpp"
 
@@ -95,7 +96,7 @@ std::vector<std::string> differences(lit::TrainerOptions options, Components... 
     const auto run = [&](std::uint64_t seed, const std::string& from, Break breaks) {
         torch::manual_seed(seed);
         Module module;
-        lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, learner::GrowingScale{}, options,
+        lit::Trainer trainer{lit::testing::any_device(), learner::GrowingScale{}, options,
                              Watch{&rates}, components..., probe::Rows{&rows, nullptr}, learner::SavesAtEnd{end},
                              std::move(breaks)};
         auto train = learner::train_loader();

@@ -20,6 +20,7 @@ using probe::Tape;
 struct Talker : probe::LineBase<Talker> {
     Tape* tape;
     bool throws = false;
+    at::Tensor moved;
 
     explicit Talker(Tape& t) : tape(&t) {}
     void say(const char* text) const { tape->push_back(std::string("M.") + text); }
@@ -36,9 +37,10 @@ struct Talker : probe::LineBase<Talker> {
         say("before_transfer");
         return batch;
     }
-    const at::Tensor& transfer_batch_to_device(const at::Tensor& batch, at::Device, std::int64_t) {
+    const at::Tensor& transfer_batch_to_device(const at::Tensor& batch, at::Device device, std::int64_t) {
         say("transfer");
-        return batch;
+        moved = batch.to(device);
+        return moved;
     }
     const at::Tensor& on_after_batch_transfer(const at::Tensor& batch, std::int64_t) {
         say("after_transfer");

@@ -5,11 +5,11 @@
 #include <lit/loops/mistakes.hpp>
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>
-#include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
 #include <ATen/ops/ones.h>
 
+#include "support/any_device.hpp"
 #include "support/doctest.hpp"
 
 #include <optional>
@@ -61,7 +61,7 @@ template <class... Components>
 int steps_with(Components... components) {
     ByHand net;
     std::vector<at::Tensor> batches(3, at::ones({1}));
-    lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
+    lit::Trainer trainer{lit::testing::any_device(), lit::Fp32{},
                          lit::TrainerOptions{.max_epochs = 1}, std::move(components)...};
     trainer.fit(net, batches);
     return net.steps;

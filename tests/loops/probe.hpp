@@ -8,8 +8,9 @@
 #include <lit/module/module.hpp>
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>
-#include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
+
+#include "support/any_device.hpp"
 
 #include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
@@ -100,7 +101,7 @@ static_assert(lit::LoggerPolicy<Rows>);
 
 template <class... Components>
 auto trainer(lit::TrainerOptions options, Components... components) {
-    return lit::Trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
+    return lit::Trainer{lit::testing::any_device(), lit::Fp32{},
                         std::move(options), std::move(components)...};
 }
 

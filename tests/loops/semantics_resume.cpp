@@ -45,7 +45,7 @@ struct Learner : lit::Module<Learner, Width> {
         seen.push_back(std::to_string(current_epoch()) + ":" + std::to_string(batch_idx) + ":" +
                        std::to_string(batch.data[0].item<std::int64_t>()));
         const at::Tensor loss =
-            (weight * (batch.data.to(at::kFloat).mean() + at::rand({hparams.width}))).pow(2).mean();
+            (weight * (batch.data.to(at::kFloat).mean() + at::rand({hparams.width}, weight.options()))).pow(2).mean();
         losses.push_back(loss.item<float>());
         log<"loss">(loss, {.on_epoch = true});
         return loss;

@@ -7,11 +7,11 @@
 #include <lit/callbacks/model_checkpoint.hpp>
 #include <lit/core/error.hpp>
 #include <lit/loggers/csv_logger.hpp>
-#include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
 #include "programs/arguments.hpp"
 #include "programs/learner.hpp"
+#include "support/any_device.hpp"
 
 #include <ATen/Parallel.h>
 
@@ -27,7 +27,7 @@ int main(int argc, char** argv) {
     try {
         learner::Learner module;
         lit::Trainer trainer{
-            lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}},
+            lit::testing::any_device(),
             learner::GrowingScale{},
             lit::TrainerOptions{.max_epochs = arguments.number("epochs", 3),
                                 .val_check_interval = 5,

@@ -12,6 +12,8 @@
 #include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
+#include "support/any_device.hpp"
+
 #include <ATen/core/grad_mode.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/types.h>
@@ -64,7 +66,7 @@ struct Line : LineModule<Line> {
 template <class... Components>
 auto trainer(const lit::TrainerOptions& options, Components... components) {
     return lit::Trainer<lit::SingleDevice, lit::Fp32, Components...>{
-        lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{}, options,
+        lit::testing::any_device(), lit::Fp32{}, options,
         std::move(components)...};
 }
 

@@ -9,6 +9,7 @@
 #include <lit/core/value.hpp>
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include <cstdint>
 #include <optional>
@@ -67,7 +68,7 @@ struct ResultEntry {
 
     [[nodiscard]] Dict state(const RankReducer& ranks);
     [[nodiscard]] static ResolvedLog options_in(const Value& state);
-    void load(const Value& state);
+    void load(const Value& state, at::Device device);
     void reset();
 
     void accumulate(const Number& value, double batch_size);

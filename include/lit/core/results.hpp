@@ -10,6 +10,7 @@
 #include <lit/core/value.hpp>
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include <array>
 #include <cstdint>
@@ -74,10 +75,10 @@ class ResultCollection {
     /// The values of an epoch under way, one dict for each, from which another process goes on with it.
     [[nodiscard]] List state(const RankReducer& ranks);
     /// Takes up what `state()` gave. A metric object is not known before it is logged again: what it had gathered is added
-    /// to it then, and its value at that time is the epoch's if it is not.
+    /// to it then, and its value at that time is the epoch's if it is not. Sums of what was logged on a device go to `device`.
     ///
     /// Errors  CheckpointError for a hook that is unknown, or for numbers that are none.
-    void load_state(const List& all);
+    void load_state(const List& all, at::Device device);
 
  private:
     using Entry = detail::ResultEntry;

@@ -13,6 +13,8 @@
 #include <lit/core/stage.hpp>
 #include <lit/core/stage_clock.hpp>
 
+#include <c10/core/Device.h>
+
 #include <array>
 #include <cstdint>
 #include <exception>
@@ -108,7 +110,7 @@ struct RunState {
         batch_size = 0;
     }
     /// An epoch goes on in the middle: what was logged in it counts, as if its first batch had been seen here.
-    void resume_epoch(const List& metrics);
+    void resume_epoch(const List& metrics, at::Device device);
     /// From here on the values of the epoch are meant.
     void epoch_end_reached() { iteration_ = Iteration::none; }
     void epoch_ended() {

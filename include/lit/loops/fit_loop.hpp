@@ -131,7 +131,7 @@ class FitLoop {
                 step_schedulers(run_, Interval::epoch, run_.current_epoch() + 1, true);
             }
             run_.state().metrics_left_out = false;
-            run_.state().train_results.load_state(run_.state().resume_point.metrics);
+            run_.state().train_results.load_state(run_.state().resume_point.metrics, run_.device());
             log_epoch();
         }
         progress.epoch.complete_processed();
@@ -220,7 +220,7 @@ class FitLoop {
         std::ranges::transform(point.validation_rows, rows.begin(), [](const Value& seen) { return seen.to_int(); });
         run_.state().batch_finished = point.batch_finished;
         if (inside_epoch) {
-            run_.state().resume_epoch(point.metrics);
+            run_.state().resume_epoch(point.metrics, run_.device());
             in_validation_ = point.in_validation;
             if constexpr (stateful) {
                 if (!point.train_loader.empty()) {

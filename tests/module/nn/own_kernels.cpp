@@ -15,10 +15,10 @@
 #include <lit/module/nn/sequential.hpp>
 #include <lit/optim/adamw.hpp>
 #include <lit/precision/fp32.hpp>
-#include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
 #include "own_kernels.hpp"
+#include "support/any_device.hpp"
 #include "support/doctest.hpp"
 
 #include <ATen/ops/cat.h>
@@ -464,7 +464,7 @@ TEST_SUITE("module/nn/own_kernels") {
             data.push_back({centers.index_select(0, target) + at::randn({8, 4}), target});
         }
         Tiny module;
-        lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
+        lit::Trainer trainer{lit::testing::any_device(), lit::Fp32{},
                              lit::TrainerOptions{.max_epochs = 5}};
         trainer.fit(module, data);
         REQUIRE(module.losses.size() == 200);

@@ -13,9 +13,9 @@
 #include <lit/optim/adamw.hpp>
 #include <lit/precision/bf16_mixed.hpp>
 #include <lit/precision/fp32.hpp>
-#include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
+#include "support/any_device.hpp"
 #include "support/doctest.hpp"
 
 #include <ATen/ops/equal.h>
@@ -114,7 +114,7 @@ std::vector<lit::Example> batches() {
 
 template <class Precision, class... Components>
 auto trainer(Precision precision, Components... components) {
-    return lit::Trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, std::move(precision),
+    return lit::Trainer{lit::testing::any_device(), std::move(precision),
                         lit::TrainerOptions{.max_epochs = 3}, std::move(components)...};
 }
 template <class... Components>

@@ -15,6 +15,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/maximum.h>
 #include <ATen/ops/minimum.h>
+#include <c10/core/Device.h>
 
 #include <algorithm>
 #include <cmath>
@@ -61,7 +62,7 @@ LIT_INLINE ResolvedLog ResultEntry::options_in(const Value& state) {
             .metric_object = state.at("metric_object").to_bool()};
 }
 
-LIT_INLINE void ResultEntry::load(const Value& state) {
+LIT_INLINE void ResultEntry::load(const Value& state, at::Device device) {
     reset();
     has_reset = false;
     loaded = true;
@@ -74,7 +75,7 @@ LIT_INLINE void ResultEntry::load(const Value& state) {
     } else {
         const Value& total = state.at("sum");
         if (total.is<at::Tensor>()) {
-            device_sum = total.tensor();
+            device_sum = total.tensor().to(device);  // where a mean is what it would have been
         } else {
             sum = total.to_double();
         }

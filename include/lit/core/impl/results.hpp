@@ -12,6 +12,7 @@
 #include <lit/core/value.hpp>
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -99,7 +100,7 @@ LIT_INLINE List ResultCollection::state(const RankReducer& ranks) {
     return all;
 }
 
-LIT_INLINE void ResultCollection::load_state(const List& all) {
+LIT_INLINE void ResultCollection::load_state(const List& all, at::Device device) {
     for (const Value& state : all) {
         const std::string& hook = state.at("hook").string();
         const auto* row = std::ranges::find(hook_table, std::string_view(hook), &HookInfo::name);
@@ -109,7 +110,7 @@ LIT_INLINE void ResultCollection::load_state(const List& all) {
         }
         find_or_make(static_cast<Hook>(row - std::begin(hook_table)), MetricNames::intern(state.at("name").string()),
                      detail::ResultEntry::options_in(state))
-            .load(state);
+            .load(state, device);
     }
 }
 

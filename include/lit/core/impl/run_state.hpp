@@ -14,6 +14,7 @@
 #include <lit/core/value.hpp>
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include <string>
 
@@ -56,8 +57,8 @@ LIT_INLINE void RunState::forget_results() {
     }
 }
 
-LIT_INLINE void RunState::resume_epoch(const List& metrics) {
-    train_results.load_state(metrics);
+LIT_INLINE void RunState::resume_epoch(const List& metrics, at::Device device) {
+    train_results.load_state(metrics, device);
     iteration_ = Iteration::first;
 }
 

@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulated_cuda/device.hpp"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
+#include <ATen/EmptyTensor.h>
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <ATen/ops/empty_strided.h>
+#include <c10/core/Allocator.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <c10/core/impl/alloc_cpu.h>
+#include <torch/library.h>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+namespace simulated {
+namespace {
+
+constexpr int poison = 0xFF;  // every floating-point type's NaN
+
+/// What the host is told of, and the copies that are still under way.
+struct Account {
+    std::mutex mutex;
+    std::vector<std::string> waits;
+    Copies copies;
+    std::vector<std::pair<at::Tensor, at::Tensor>> arriving;  ///< of the host, and what it will hold
+
+    void waited(std::string why) {
+        const std::lock_guard lock(mutex);
+        waits.push_back(std::move(why));
+        for (auto& [there, what] : arriving) {
+            there.copy_(what);
+        }
+        arriving.clear();
+    }
+};
+Account& account() {
+    static Account all;
+    return all;
+}
+
+/// One piece of memory under two addresses: the device's, which nobody may touch, and the one where its kernels find it.
+class Memory {
+ public:
+    static Memory& all() {
+        static Memory memory;
+        return memory;
+    }
+
+    [[nodiscard]] void* allocate(std::size_t bytes) {
+        const std::size_t size = std::bit_ceil(std::max<std::size_t>(bytes, 64));
+        const std::lock_guard lock(mutex_);
+        auto& free = free_[size];
+        std::byte* place = nullptr;
+        if (!free.empty()) {
+            place = free.back();
+            free.pop_back();
+        } else {
+            if (used_ + size > capacity) {
+                throw std::runtime_error("simulated CUDA: out of memory");
+            }
+            place = device_ + used_;
+            used_ += size;
+        }
+        sizes_.emplace(place, size);
+        std::memset(host(place), poison, size);
+        return place;
+    }
+    void release(void* pointer) {
+        auto* place = static_cast<std::byte*>(pointer);
+        const std::lock_guard lock(mutex_);
+        const auto found = sizes_.find(place);
+        std::memset(host(place), poison, found->second);
+        free_[found->second].push_back(place);
+        sizes_.erase(found);
+    }
+    /// Where a kernel finds what the device has at `pointer`.
+    [[nodiscard]] std::byte* host(const void* pointer) const {
+        return kernels_ + (static_cast<const std::byte*>(pointer) - device_);
+    }
+
+ private:
+    static constexpr std::size_t capacity = std::size_t{1} << 30;
+
+    Memory() {
+        const int file = ::memfd_create("simulated CUDA", MFD_CLOEXEC);
+        if (file < 0 || ::ftruncate(file, static_cast<off_t>(capacity)) != 0) {
+            throw std::runtime_error("simulated CUDA: no memory");
+        }
+        void* device = ::mmap(nullptr, capacity, PROT_NONE, MAP_SHARED, file, 0);
+        void* kernels = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        ::close(file);
+        if (device == MAP_FAILED || kernels == MAP_FAILED) {
+            throw std::runtime_error("simulated CUDA: no memory");
+        }
+        device_ = static_cast<std::byte*>(device);
+        kernels_ = static_cast<std::byte*>(kernels);
+    }
+
+    std::mutex mutex_;
+    std::byte* device_ = nullptr;
+    std::byte* kernels_ = nullptr;
+    std::size_t used_ = 0;
+    std::map<std::size_t, std::vector<std::byte*>> free_;
+    std::map<std::byte*, std::size_t> sizes_;
+};
+
+struct DeviceAllocator final : c10::DeviceAllocator {
+    c10::DataPtr allocate(std::size_t bytes) override {
+        void* place = bytes == 0 ? nullptr : Memory::all().allocate(bytes);
+        return {place, place, &release, cuda};
+    }
+    [[nodiscard]] c10::DeleterFnPtr raw_deleter() const override { return &release; }
+    [[nodiscard]] bool initialized() override { return true; }
+    void emptyCache(c10::MempoolId_t) override {}
+    void recordStream(const c10::DataPtr&, c10::Stream) override {}
+    [[nodiscard]] c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex) override { return {}; }
+    void resetAccumulatedStats(c10::DeviceIndex) override {}
+    void resetPeakStats(c10::DeviceIndex) override {}
+    void copy_data(void* to, const void* from, std::size_t bytes) const override {
+        std::memcpy(Memory::all().host(to), Memory::all().host(from), bytes);
+    }
+    static void release(void* place) {
+        if (place != nullptr) {
+            Memory::all().release(place);
+        }
+    }
+};
+DeviceAllocator& device_allocator() {
+    static DeviceAllocator allocator;
+    return allocator;
+}
+
+/// Host memory that is known to be pinned.
+struct PinnedAllocator final : c10::Allocator {
+    c10::DataPtr allocate(std::size_t bytes) override {
+        void* place = c10::alloc_cpu(bytes);
+        const std::lock_guard lock(mutex());
+        pieces()[static_cast<const std::byte*>(place)] = bytes;
+        return {place, place, &release, at::Device(at::kCPU)};
+    }
+    [[nodiscard]] c10::DeleterFnPtr raw_deleter() const override { return &release; }
+    void copy_data(void* to, const void* from, std::size_t bytes) const override { std::memcpy(to, from, bytes); }
+    static void release(void* place) {
+        {
+            const std::lock_guard lock(mutex());
+            pieces().erase(static_cast<const std::byte*>(place));
+        }
+        c10::free_cpu(place);
+    }
+    [[nodiscard]] static bool holds(const void* pointer) {
+        const std::lock_guard lock(mutex());
+        const auto* place = static_cast<const std::byte*>(pointer);
+        auto after = pieces().upper_bound(place);
+        if (after == pieces().begin()) {
+            return false;
+        }
+        --after;
+        return place < after->first + after->second;
+    }
+
+ private:
+    static std::mutex& mutex() {
+        static std::mutex one;
+        return one;
+    }
+    static std::map<const std::byte*, std::size_t>& pieces() {
+        static std::map<const std::byte*, std::size_t> all;
+        return all;
+    }
+};
+PinnedAllocator& pinned_allocator() {
+    static PinnedAllocator allocator;
+    return allocator;
+}
+
+const at::Generator& generator() {
+    static const at::Generator one = at::make_generator<at::CPUGeneratorImpl>(std::uint64_t{67280421310721});
+    return one;
+}
+
+struct CUDAHooks final : at::CUDAHooksInterface {
+    explicit CUDAHooks(at::CUDAHooksArgs) {}
+    void init() const override {}
+    [[nodiscard]] bool isBuilt() const override { return true; }
+    [[nodiscard]] bool isAvailable() const override { return true; }
+    [[nodiscard]] bool hasCUDA() const override { return true; }
+    [[nodiscard]] bool hasCUDART() const override { return true; }
+    [[nodiscard]] bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
+    [[nodiscard]] c10::DeviceIndex deviceCount() const override { return 1; }
+    [[nodiscard]] int getNumGPUs() const override { return 1; }
+    void setCurrentDevice(c10::DeviceIndex) const override {}
+    [[nodiscard]] c10::DeviceIndex current_device() const override { return 0; }
+    [[nodiscard]] c10::DeviceIndex getCurrentDevice() const override { return 0; }
+    [[nodiscard]] c10::DeviceIndex exchangeDevice(c10::DeviceIndex) const override { return 0; }
+    [[nodiscard]] c10::DeviceIndex maybeExchangeDevice(c10::DeviceIndex) const override { return 0; }
+    [[nodiscard]] const at::Generator& getDefaultGenerator(c10::DeviceIndex) const override { return generator(); }
+    [[nodiscard]] at::Device getDeviceFromPtr(void*) const override { return cuda; }
+    [[nodiscard]] bool isPinnedPtr(const void* data) const override { return PinnedAllocator::holds(data); }
+    [[nodiscard]] c10::Allocator* getPinnedMemoryAllocator() const override { return &pinned_allocator(); }
+    [[nodiscard]] c10::Allocator* getCUDADeviceAllocator() const override { return &device_allocator(); }
+};
+thread_local c10::StreamId current_stream = 0;
+
+struct Guard final : c10::impl::DeviceGuardImplInterface {
+    [[nodiscard]] at::DeviceType type() const override { return at::kCUDA; }
+    [[nodiscard]] at::Device exchangeDevice(at::Device) const override { return cuda; }
+    [[nodiscard]] at::Device getDevice() const override { return cuda; }
+    void setDevice(at::Device) const override {}
+    void uncheckedSetDevice(at::Device) const noexcept override {}
+    [[nodiscard]] c10::DeviceIndex deviceCount() const noexcept override { return 1; }
+    [[nodiscard]] c10::Stream getStream(at::Device) const override { return stream(current_stream); }
+    [[nodiscard]] c10::Stream getDefaultStream(at::Device) const override { return stream(0); }
+    [[nodiscard]] c10::Stream getStreamFromGlobalPool(at::Device, bool) const override { return stream(1); }
+    [[nodiscard]] c10::Stream exchangeStream(c10::Stream to) const override {
+        return stream(std::exchange(current_stream, to.id()));
+    }
+    void destroyEvent(void*, c10::DeviceIndex) const noexcept override {}
+    void record(void** event, const c10::Stream&, c10::DeviceIndex, c10::EventFlag) const override {
+        static char recorded = 0;
+        *event = &recorded;
+    }
+    void block(void*, const c10::Stream&) const override {}
+    [[nodiscard]] bool queryEvent(void*) const override { return true; }
+    [[nodiscard]] bool queryStream(const c10::Stream&) const override { return true; }
+    void synchronizeStream(const c10::Stream&) const override { account().waited("synchronisation of a stream"); }
+    void synchronizeEvent(void*) const override { account().waited("synchronisation of an event"); }
+    void synchronizeDevice(c10::DeviceIndex) const override { account().waited("synchronisation of the device"); }
+
+ private:
+    static c10::Stream stream(c10::StreamId id) { return c10::Stream(c10::Stream::UNSAFE, cuda, id); }
+};
+C10_REGISTER_GUARD_IMPL(CUDA, Guard);
+
+
+/// To at least so many bytes, as LibTorch grows it: what was there stays.
+void resize_storage(c10::StorageImpl* storage, std::size_t bytes) {
+    if (bytes <= storage->nbytes()) {
+        return;
+    }
+    c10::DataPtr grown = device_allocator().allocate(bytes);
+    if (storage->nbytes() > 0) {
+        device_allocator().copy_data(grown.get(), storage->data(), storage->nbytes());
+    }
+    storage->set_data_ptr_noswap(std::move(grown));
+    storage->set_nbytes(bytes);
+}
+
+bool is_here(const at::Tensor& tensor) { return tensor.defined() && tensor.is_cuda(); }
+
+/// The tensors of one call as the CPU's kernels see them.
+class Call {
+ public:
+    explicit Call(std::string_view name) : name_(name) {}
+
+    /// The same memory as a tensor of the CPU.
+    at::Tensor outwards(const at::Tensor& tensor, bool alone) {
+        if (!tensor.defined()) {
+            return tensor;
+        }
+        if (!is_here(tensor)) {
+            strangers_ += tensor.dim() > 0 || !alone;
+            return tensor;
+        }
+        ++ours_;
+        for (const auto& [mine, seen] : seen_) {
+            if (mine.is_same(tensor)) {
+                return seen;
+            }
+        }
+        at::Tensor seen = at::detail::make_tensor<c10::TensorImpl>(
+            storage_of(tensor), c10::DispatchKeySet(c10::DispatchKey::CPU), tensor.dtype());
+        seen.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides(), tensor.storage_offset());
+        seen_.emplace_back(tensor, seen);
+        return seen;
+    }
+    /// A result of the CPU's as a tensor of the device: an argument, a view of one, or something new.
+    at::Tensor inwards(const at::Tensor& result) {
+        if (!result.defined()) {
+            return result;
+        }
+        for (const auto& [mine, seen] : seen_) {
+            if (seen.is_same(result)) {
+                return mine;
+            }
+        }
+        for (const auto& [mine, seen] : seen_) {
+            if (seen.storage().is_alias_of(result.storage())) {
+                at::Tensor view = at::detail::make_tensor<c10::TensorImpl>(
+                    c10::TensorImpl::VIEW, c10::Storage(mine.storage()), mine.key_set(), result.dtype());
+                view.unsafeGetTensorImpl()->set_sizes_and_strides(result.sizes(), result.strides(),
+                                                                  result.storage_offset());
+                return view;
+            }
+        }
+        at::Tensor made =
+            at::empty_strided(result.sizes(), result.strides(), result.options().device(cuda));
+        if (result.numel() > 0) {
+            std::memcpy(Memory::all().host(made.storage().data()), result.const_data_ptr(),
+                        std::min(made.storage().nbytes(),
+                                 result.storage().nbytes() - static_cast<std::size_t>(result.storage_offset()) *
+                                                                 result.element_size()));
+        }
+        return made;
+    }
+    /// What the kernel has resized, as outputs are that come without a size, the device resizes too.
+    void bring_back_resized() {
+        for (const auto& [mine, seen] : seen_) {
+            if (mine.sizes() == seen.sizes() && mine.strides() == seen.strides()) {
+                continue;
+            }
+            resize_storage(mine.storage().unsafeGetStorageImpl(), seen.storage().nbytes());
+            if (const std::size_t bytes = seen.storage().nbytes(); bytes > 0) {
+                std::memmove(Memory::all().host(mine.storage().data()), seen.storage().data(), bytes);
+            }
+            mine.unsafeGetTensorImpl()->set_sizes_and_strides(seen.sizes(), seen.strides(), seen.storage_offset());
+        }
+    }
+    void refuse_strangers() const {
+        if (ours_ > 0 && strangers_ > 0) {
+            throw std::runtime_error("Expected all tensors to be on the same device, but found the simulated CUDA's and the "
+                                     "CPU's in " + name_);
+        }
+    }
+
+ private:
+    c10::Storage storage_of(const at::Tensor& tensor) {
+        for (const auto& [mine, seen] : seen_) {
+            if (mine.storage().is_alias_of(tensor.storage())) {
+                return seen.storage();
+            }
+        }
+        const c10::Storage& storage = tensor.storage();
+        std::byte* place = storage.data() == nullptr ? nullptr : Memory::all().host(storage.data());
+        return {c10::Storage::use_byte_size_t{}, storage.nbytes(), c10::DataPtr(place, at::Device(at::kCPU)),
+                at::getCPUAllocator(), true};
+    }
+
+    std::string name_;
+    std::vector<std::pair<at::Tensor, at::Tensor>> seen_;
+    int ours_ = 0;
+    int strangers_ = 0;
+};
+
+/// The shape of the result is in the data, or the result is the host's.
+const std::set<std::string_view> waiting = {
+    "aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::equal", "aten::_unique2",
+    "aten::unique_dim", "aten::unique_consecutive", "aten::bincount", "aten::repeat_interleave"};
+
+void as_the_cpu_does(const c10::OperatorHandle& op, c10::DispatchKeySet /*keys*/, torch::jit::Stack* stack) {
+    const auto& schema = op.schema();
+    const std::string& name = schema.name();
+    Call call(name);
+    const std::size_t first = stack->size() - schema.arguments().size();
+    for (std::size_t i = 0; i < schema.arguments().size(); ++i) {
+        c10::IValue& value = (*stack)[first + i];
+        if (value.isTensor()) {
+            value = call.outwards(value.toTensor(), true);
+        } else if (value.isTensorList()) {
+            c10::List<at::Tensor> seen;
+            for (const at::Tensor& tensor : value.toTensorVector()) {
+                seen.push_back(call.outwards(tensor, false));
+            }
+            value = std::move(seen);
+        } else if (value.isOptionalTensorList()) {
+            c10::List<std::optional<at::Tensor>> seen;
+            for (const std::optional<at::Tensor>& tensor : value.toOptionalTensorVector()) {
+                seen.push_back(tensor ? std::optional(call.outwards(*tensor, false)) : std::nullopt);
+            }
+            value = std::move(seen);
+        } else if (value.isDevice()) {
+            value = at::Device(at::kCPU);
+        } else if (value.isNone() && schema.arguments()[i].name() == "generator") {
+            value = generator();
+        }
+    }
+    call.refuse_strangers();
+    if (waiting.contains(name)) {
+        account().waited(name);
+    }
+    {
+        const at::AutoDispatchBelowADInplaceOrView no_autograd;
+        op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack);
+    }
+    call.bring_back_resized();
+    const std::size_t results = stack->size() - schema.returns().size();
+    for (std::size_t i = results; i < stack->size(); ++i) {
+        c10::IValue& value = (*stack)[i];
+        if (value.isTensor()) {
+            value = call.inwards(value.toTensor());
+        } else if (value.isTensorList()) {
+            c10::List<at::Tensor> mine;
+            for (const at::Tensor& tensor : value.toTensorVector()) {
+                mine.push_back(call.inwards(tensor));
+            }
+            value = std::move(mine);
+        }
+    }
+}
+
+constexpr c10::DispatchKeySet keys(c10::DispatchKey::CUDA);
+
+at::Tensor empty(at::IntArrayRef sizes, std::optional<at::ScalarType> dtype, std::optional<at::Layout> /*layout*/,
+                 std::optional<at::Device> /*device*/, std::optional<bool> /*pin_memory*/,
+                 std::optional<at::MemoryFormat> format) {
+    return at::Tensor(at::detail::empty_generic(sizes, &device_allocator(), keys,
+                                                dtype.value_or(at::get_default_dtype_as_scalartype()), format));
+}
+at::Tensor empty_strided(at::IntArrayRef sizes, at::IntArrayRef strides, std::optional<at::ScalarType> dtype,
+                         std::optional<at::Layout> /*layout*/, std::optional<at::Device> /*device*/,
+                         std::optional<bool> /*pin_memory*/) {
+    return at::Tensor(at::detail::empty_strided_generic(sizes, strides, &device_allocator(), keys,
+                                                        dtype.value_or(at::get_default_dtype_as_scalartype())));
+}
+
+at::Tensor& copy(at::Tensor& to, const at::Tensor& from, bool non_blocking) {
+    Call call("copy_");
+    const at::Tensor source = call.outwards(from, true);
+    const at::Tensor target = call.outwards(to, true);
+    const at::AutoDispatchBelowADInplaceOrView no_autograd;
+    if (is_here(from) && is_here(to)) {
+        target.copy_(source);
+    } else if (is_here(to)) {
+        {
+            const std::lock_guard lock(account().mutex);
+            ++(from.is_pinned() ? account().copies.pinned : account().copies.pageable);
+        }
+        target.copy_(source);
+        if (!non_blocking) {
+            account().waited("copy to the device");
+        }
+    } else if (non_blocking && to.is_pinned()) {
+        if (target.is_floating_point()) {
+            target.fill_(std::numeric_limits<double>::quiet_NaN());
+        } else {
+            target.fill_(-1);
+        }
+        const std::lock_guard lock(account().mutex);
+        account().arriving.emplace_back(target, source.clone());
+    } else {
+        account().waited("copy to the host");
+        target.copy_(source);
+    }
+    return to;
+}
+const at::Tensor& resize(const at::Tensor& tensor, at::IntArrayRef sizes, std::optional<at::MemoryFormat> format) {
+    TORCH_CHECK(!format, "simulated CUDA: resize_ to a memory format is not simulated");
+    resize_storage(tensor.storage().unsafeGetStorageImpl(),
+                   at::detail::computeStorageNbytesContiguous(sizes, tensor.element_size(),
+                                                              static_cast<std::size_t>(tensor.storage_offset())));
+    tensor.unsafeGetTensorImpl()->set_sizes_contiguous(sizes);
+    return tensor;
+}
+at::Tensor& set(at::Tensor& tensor, at::Storage storage, std::int64_t offset, at::IntArrayRef sizes,
+                at::IntArrayRef strides) {
+    TORCH_CHECK(storage.device() == tensor.device(), "Attempted to set the storage of a tensor on device \"", tensor.device(),
+                "\" to a storage on different device \"", storage.device(), "\".");
+    tensor.unsafeGetTensorImpl()->set_storage_keep_dtype(std::move(storage));
+    tensor.unsafeGetTensorImpl()->set_sizes_and_strides(sizes, strides, offset);
+    return tensor;
+}
+void record_stream(at::Tensor& /*self*/, c10::Stream /*stream*/) {}
+
+TORCH_LIBRARY_IMPL(_, CUDA, library) {
+    library.fallback(torch::CppFunction::makeFromBoxedFunction<&as_the_cpu_does>());
+}
+TORCH_LIBRARY_IMPL(aten, CUDA, library) {
+    library.impl("empty.memory_format", &empty);
+    library.impl("empty_strided", &empty_strided);
+    library.impl("copy_", &copy);
+    library.impl("resize_", &resize);
+    library.impl("set_.source_Storage_storage_offset", &set);
+    library.impl("record_stream", &record_stream);
+}
+
+const bool allocates = [] {
+    c10::SetAllocator(at::kCUDA, &device_allocator());
+    return true;
+}();
+
+}  // namespace
+}  // namespace simulated
+
+namespace at {
+using simulated::CUDAHooks;
+REGISTER_CUDA_HOOKS(CUDAHooks);
+}  // namespace at
+
+namespace simulated {
+
+std::vector<std::string> waits() {
+    const std::lock_guard lock(account().mutex);
+    return account().waits;
+}
+Copies copies() {
+    const std::lock_guard lock(account().mutex);
+    return account().copies;
+}
+void forget() {
+    const std::lock_guard lock(account().mutex);
+    account().waits.clear();
+    account().copies = {};
+}
+
+}  // namespace simulated
