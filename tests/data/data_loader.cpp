@@ -88,6 +88,16 @@ struct Even {
     }
 };
 
+/// Gives batches into which nobody can look.
+struct Sealed {
+    class Batch {
+     public:
+        virtual ~Batch() = default;
+    };
+    [[nodiscard]] static std::int64_t size() { return 4; }
+    [[nodiscard]] Batch get_batch(lit::Indices /*indices*/) const { return {}; }
+};
+
 }  // namespace
 
 TEST_SUITE("data/data_loader") {
@@ -306,11 +316,25 @@ TEST_SUITE("data/data_loader") {
         CHECK_THROWS_AS((lit::DataLoader{numbers(4), {.num_workers = -1}}), lit::ConfigError);
         CHECK_THROWS_AS((lit::DataLoader{numbers(4), {.prefetch_factor = 0}}), lit::ConfigError);
         CHECK_THROWS_AS((lit::DataLoader{numbers(4), Even{4}, {.shuffle = true}}), lit::ConfigError);
+        CHECK_THROWS_WITH_AS((lit::DataLoader{numbers(4), {.prefetch_to_device = true}}),
+                             doctest::Contains("prefetch_to_device = true with num_workers = 0"), lit::ConfigError);
+        CHECK_THROWS_WITH_AS((lit::DataLoader{Sealed{}, {.num_workers = 1, .prefetch_to_device = true}}),
+                             doctest::Contains("the tensors of this batch type cannot be reached"), lit::ConfigError);
         lit::DataLoader loader{numbers(4), {.batch_size = 4}};
         CHECK_THROWS_AS(loader.set_batch_size(0), lit::ConfigError);
         CHECK(loader.batch_size() == 4);
         loader.set_batch_size(2);
         CHECK(loader.size() == 2);
+    }
+
+    TEST_CASE("begun on the CPU an epoch is what it is without a device") {
+        lit::DataLoader loader{numbers(7), {.batch_size = 3, .num_workers = 2, .prefetch_to_device = true}};
+        Epoch epoch;
+        for (auto batch = loader.begin_on(at::kCPU); batch != loader.end(); ++batch) {
+            const auto* first = batch->target.data_ptr<std::int64_t>();
+            epoch.emplace_back(first, first + batch->target.numel());
+        }
+        CHECK(epoch == walk(loader));
     }
 
     TEST_CASE("persistent workers stay from epoch to epoch, and end with the loader") {
@@ -512,7 +536,7 @@ TEST_SUITE("data/data_loader") {
             std::atomic<std::int64_t> gathered = 0;
             lit::DataLoader loader{Counted{&gathered}, {.batch_size = 1}};
             std::int64_t seen = -1;
-            lit::detail::for_each_batch(loader, k, std::nullopt, [&](const at::Tensor& batch, std::int64_t index, bool) {
+            lit::detail::for_each_batch(loader, at::kCPU, k, std::nullopt, [&](const at::Tensor& batch, std::int64_t index, bool) {
                 CHECK(batch.item<std::int64_t>() == k);
                 seen = index;
                 return false;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -33,16 +34,65 @@ namespace {
 
 constexpr int poison = 0xFF;  // every floating-point type's NaN
 
+constexpr std::size_t streams = 2;  // the default one and one of the pool
+/// How far each stream had come: a moment, as far as a stream knows.
+using Moment = std::array<std::int64_t, streams>;
+thread_local std::size_t current_stream = 0;
+
+/// The order that streams keep among each other: what each has done, and what it knows to be done of the others.
+class Order {
+ public:
+    static Order& all() {
+        static Order order;
+        return order;
+    }
+    /// One more operation of the current stream's; what it makes of it.
+    Moment next() {
+        ++known_[current_stream][current_stream];
+        ++given_[current_stream];
+        return known_[current_stream];
+    }
+    [[nodiscard]] std::int64_t event() {
+        events_.push_back(known_[current_stream]);
+        return static_cast<std::int64_t>(events_.size());
+    }
+    void wait_for(std::int64_t event, std::size_t stream) {
+        merge(known_[stream], events_[static_cast<std::size_t>(event - 1)]);
+    }
+    /// The host has waited for everything: what it asks for from now on comes behind.
+    void host_has_waited() {
+        Moment everything{};
+        for (std::size_t s = 0; s < streams; ++s) {
+            everything[s] = known_[s][s];
+        }
+        known_.fill(everything);
+    }
+    static void merge(Moment& mine, const Moment& other) {
+        for (std::size_t s = 0; s < streams; ++s) {
+            mine[s] = std::max(mine[s], other[s]);
+        }
+    }
+    [[nodiscard]] const std::array<std::int64_t, streams>& given() const { return given_; }
+    void forget() { given_.fill(0); }
+
+ private:
+    std::array<Moment, streams> known_{};
+    std::array<std::int64_t, streams> given_{};
+    std::vector<Moment> events_;
+};
+
 /// What the host is told of, and the copies that are still under way.
 struct Account {
     std::mutex mutex;
     std::vector<std::string> waits;
+    std::vector<std::string> races;
     Copies copies;
     std::vector<std::pair<at::Tensor, at::Tensor>> arriving;  ///< of the host, and what it will hold
 
     void waited(std::string why) {
         const std::lock_guard lock(mutex);
         waits.push_back(std::move(why));
+        Order::all().host_has_waited();
         for (auto& [there, what] : arriving) {
             there.copy_(what);
         }
@@ -62,10 +112,12 @@ class Memory {
         return memory;
     }
 
+    /// As a caching allocator does: what is freed is for the stream that it was allocated in, which need not wait for itself, and
+    /// for others only if it was told of them.
     [[nodiscard]] void* allocate(std::size_t bytes) {
         const std::size_t size = std::bit_ceil(std::max<std::size_t>(bytes, 64));
         const std::lock_guard lock(mutex_);
-        auto& free = free_[size];
+        auto& free = free_[{size, current_stream}];
         std::byte* place = nullptr;
         if (!free.empty()) {
             place = free.back();
@@ -76,18 +128,46 @@ class Memory {
             }
             place = device_ + used_;
             used_ += size;
+            blocks_.emplace(place, Block{size, current_stream});
         }
-        sizes_.emplace(place, size);
         std::memset(host(place), poison, size);
         return place;
     }
     void release(void* pointer) {
         auto* place = static_cast<std::byte*>(pointer);
         const std::lock_guard lock(mutex_);
-        const auto found = sizes_.find(place);
-        std::memset(host(place), poison, found->second);
-        free_[found->second].push_back(place);
-        sizes_.erase(found);
+        Block& block = blocks_.at(place);
+        for (std::size_t s = 0; s < streams; ++s) {
+            if (block.told_of[s]) {  // it is handed out again when that stream has done what it was given so far
+                block.read[s] = block.written[s] = 0;
+            }
+        }
+        block.told_of = {};
+        std::memset(host(place), poison, block.size);
+        free_[{block.size, block.stream}].push_back(place);
+    }
+    void record_stream(const void* pointer, std::size_t stream) {
+        const std::lock_guard lock(mutex_);
+        if (const auto found = blocks_.find(pointer); found != blocks_.end()) {
+            found->second.told_of[stream] = true;
+        }
+    }
+    /// An operation of the current stream's on this memory, at this moment of it.
+    void used(const void* pointer, bool write, const Moment& now, const std::string& by) {
+        const std::lock_guard lock(mutex_);
+        const auto found = blocks_.find(pointer);
+        if (found == blocks_.end()) {
+            return;
+        }
+        Block& block = found->second;
+        for (std::size_t s = 0; s < streams; ++s) {
+            if (block.written[s] > now[s] || (write && block.read[s] > now[s])) {
+                const std::lock_guard told(account().mutex);
+                account().races.push_back(by + " in stream " + std::to_string(current_stream) + " on what stream " +
+                                          std::to_string(s) + " uses");
+            }
+        }
+        (write ? block.written : block.read)[current_stream] = now[current_stream];
     }
     /// Where a kernel finds what the device has at `pointer`.
     [[nodiscard]] std::byte* host(const void* pointer) const {
@@ -112,13 +192,32 @@ class Memory {
         kernels_ = static_cast<std::byte*>(kernels);
     }
 
+    struct Block {
+        std::size_t size;
+        std::size_t stream;                ///< in which it was allocated
+        Moment written{}, read{};          ///< by each stream, when last
+        std::array<bool, streams> told_of{};  ///< by record_stream
+    };
+
     std::mutex mutex_;
     std::byte* device_ = nullptr;
     std::byte* kernels_ = nullptr;
     std::size_t used_ = 0;
-    std::map<std::size_t, std::vector<std::byte*>> free_;
-    std::map<std::byte*, std::size_t> sizes_;
+    std::map<std::pair<std::size_t, std::size_t>, std::vector<std::byte*>> free_;
+    std::map<const void*, Block> blocks_;
 };
+
+/// An operation of the current stream's on these tensors.
+void uses(const std::string& name, const std::vector<std::pair<at::Tensor, bool>>& tensors) {
+    Moment now{};
+    {
+        const std::lock_guard lock(account().mutex);
+        now = Order::all().next();
+    }
+    for (const auto& [tensor, write] : tensors) {
+        Memory::all().used(tensor.storage().data(), write, now, name);
+    }
+}
 
 struct DeviceAllocator final : c10::DeviceAllocator {
     c10::DataPtr allocate(std::size_t bytes) override {
@@ -215,8 +314,6 @@ struct CUDAHooks final : at::CUDAHooksInterface {
     [[nodiscard]] c10::Allocator* getPinnedMemoryAllocator() const override { return &pinned_allocator(); }
     [[nodiscard]] c10::Allocator* getCUDADeviceAllocator() const override { return &device_allocator(); }
 };
-thread_local c10::StreamId current_stream = 0;
-
 struct Guard final : c10::impl::DeviceGuardImplInterface {
     [[nodiscard]] at::DeviceType type() const override { return at::kCUDA; }
     [[nodiscard]] at::Device exchangeDevice(at::Device) const override { return cuda; }
@@ -228,14 +325,21 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
     [[nodiscard]] c10::Stream getDefaultStream(at::Device) const override { return stream(0); }
     [[nodiscard]] c10::Stream getStreamFromGlobalPool(at::Device, bool) const override { return stream(1); }
     [[nodiscard]] c10::Stream exchangeStream(c10::Stream to) const override {
-        return stream(std::exchange(current_stream, to.id()));
+        return stream(std::exchange(current_stream, static_cast<std::size_t>(to.id())));
+    }
+    void recordDataPtrOnStream(const c10::DataPtr& memory, const c10::Stream& stream) const override {
+        Memory::all().record_stream(memory.get(), static_cast<std::size_t>(stream.id()));
     }
     void destroyEvent(void*, c10::DeviceIndex) const noexcept override {}
-    void record(void** event, const c10::Stream&, c10::DeviceIndex, c10::EventFlag) const override {
-        static char recorded = 0;
-        *event = &recorded;
+    void record(void** event, const c10::Stream& stream, c10::DeviceIndex, c10::EventFlag) const override {
+        TORCH_CHECK(static_cast<std::size_t>(stream.id()) == current_stream, "simulated CUDA: only for the current stream");
+        const std::lock_guard lock(account().mutex);
+        *event = reinterpret_cast<void*>(Order::all().event());
     }
-    void block(void*, const c10::Stream&) const override {}
+    void block(void* event, const c10::Stream& stream) const override {
+        const std::lock_guard lock(account().mutex);
+        Order::all().wait_for(reinterpret_cast<std::int64_t>(event), static_cast<std::size_t>(stream.id()));
+    }
     [[nodiscard]] bool queryEvent(void*) const override { return true; }
     [[nodiscard]] bool queryStream(const c10::Stream&) const override { return true; }
     void synchronizeStream(const c10::Stream&) const override { account().waited("synchronisation of a stream"); }
@@ -243,7 +347,9 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
     void synchronizeDevice(c10::DeviceIndex) const override { account().waited("synchronisation of the device"); }
 
  private:
-    static c10::Stream stream(c10::StreamId id) { return c10::Stream(c10::Stream::UNSAFE, cuda, id); }
+    static c10::Stream stream(std::size_t number) {
+        return c10::Stream(c10::Stream::UNSAFE, cuda, static_cast<c10::StreamId>(number));
+    }
 };
 C10_REGISTER_GUARD_IMPL(CUDA, Guard);
 
@@ -269,7 +375,7 @@ class Call {
     explicit Call(std::string_view name) : name_(name) {}
 
     /// The same memory as a tensor of the CPU.
-    at::Tensor outwards(const at::Tensor& tensor, bool alone) {
+    at::Tensor outwards(const at::Tensor& tensor, bool alone, bool written) {
         if (!tensor.defined()) {
             return tensor;
         }
@@ -278,6 +384,7 @@ class Call {
             return tensor;
         }
         ++ours_;
+        used_.emplace_back(tensor, written);
         for (const auto& [mine, seen] : seen_) {
             if (mine.is_same(tensor)) {
                 return seen;
@@ -316,6 +423,7 @@ class Call {
                                  result.storage().nbytes() - static_cast<std::size_t>(result.storage_offset()) *
                                                                  result.element_size()));
         }
+        uses(name_, {{made, true}});
         return made;
     }
     /// What the kernel has resized, as outputs are that come without a size, the device resizes too.
@@ -331,7 +439,9 @@ class Call {
             mine.unsafeGetTensorImpl()->set_sizes_and_strides(seen.sizes(), seen.strides(), seen.storage_offset());
         }
     }
-    void refuse_strangers() const {
+    void begin_copy() const { uses(name_, used_); }
+    void begin() const {
+        uses(name_, used_);
         if (ours_ > 0 && strangers_ > 0) {
             throw std::runtime_error("Expected all tensors to be on the same device, but found the simulated CUDA's and the "
                                      "CPU's in " + name_);
@@ -353,6 +463,7 @@ class Call {
 
     std::string name_;
     std::vector<std::pair<at::Tensor, at::Tensor>> seen_;
+    std::vector<std::pair<at::Tensor, bool>> used_;
     int ours_ = 0;
     int strangers_ = 0;
 };
@@ -369,18 +480,20 @@ void as_the_cpu_does(const c10::OperatorHandle& op, c10::DispatchKeySet /*keys*/
     const std::size_t first = stack->size() - schema.arguments().size();
     for (std::size_t i = 0; i < schema.arguments().size(); ++i) {
         c10::IValue& value = (*stack)[first + i];
+        const auto* alias = schema.arguments()[i].alias_info();
+        const bool written = alias != nullptr && alias->isWrite();
         if (value.isTensor()) {
-            value = call.outwards(value.toTensor(), true);
+            value = call.outwards(value.toTensor(), true, written);
         } else if (value.isTensorList()) {
             c10::List<at::Tensor> seen;
             for (const at::Tensor& tensor : value.toTensorVector()) {
-                seen.push_back(call.outwards(tensor, false));
+                seen.push_back(call.outwards(tensor, false, written));
             }
             value = std::move(seen);
         } else if (value.isOptionalTensorList()) {
             c10::List<std::optional<at::Tensor>> seen;
             for (const std::optional<at::Tensor>& tensor : value.toOptionalTensorVector()) {
-                seen.push_back(tensor ? std::optional(call.outwards(*tensor, false)) : std::nullopt);
+                seen.push_back(tensor ? std::optional(call.outwards(*tensor, false, written)) : std::nullopt);
             }
             value = std::move(seen);
         } else if (value.isDevice()) {
@@ -389,7 +502,7 @@ void as_the_cpu_does(const c10::OperatorHandle& op, c10::DispatchKeySet /*keys*/
             value = generator();
         }
     }
-    call.refuse_strangers();
+    call.begin();
     if (waiting.contains(name)) {
         account().waited(name);
     }
@@ -430,8 +543,9 @@ at::Tensor empty_strided(at::IntArrayRef sizes, at::IntArrayRef strides, std::op
 
 at::Tensor& copy(at::Tensor& to, const at::Tensor& from, bool non_blocking) {
     Call call("copy_");
-    const at::Tensor source = call.outwards(from, true);
-    const at::Tensor target = call.outwards(to, true);
+    const at::Tensor source = call.outwards(from, true, false);
+    const at::Tensor target = call.outwards(to, true, true);
+    call.begin_copy();
     const at::AutoDispatchBelowADInplaceOrView no_autograd;
     if (is_here(from) && is_here(to)) {
         target.copy_(source);
@@ -511,9 +625,19 @@ Copies copies() {
     const std::lock_guard lock(account().mutex);
     return account().copies;
 }
+std::vector<std::string> races() {
+    const std::lock_guard lock(account().mutex);
+    return account().races;
+}
+std::vector<std::int64_t> operations() {
+    const std::lock_guard lock(account().mutex);
+    return {Order::all().given().begin(), Order::all().given().end()};
+}
 void forget() {
     const std::lock_guard lock(account().mutex);
     account().waits.clear();
+    account().races.clear();
+    Order::all().forget();
     account().copies = {};
 }
 

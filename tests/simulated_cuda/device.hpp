@@ -14,6 +14,7 @@
 /// As on CUDA  reading or writing its memory from the host is a segmentation fault; an operation on tensors of both sides
 ///             is an error, unless the host's is a number; what a copy to the host brings without waiting is not there
 ///             before somebody has waited; the device has a generator of its own. Fresh memory holds NaN.
+///             What streams do to the same memory without having waited for each other is told as a race.
 /// Not as on CUDA  nothing runs beside the host, and no kernel is CUDA's: neither speed nor kernels are tested.
 namespace simulated {
 
@@ -30,6 +31,10 @@ struct Copies {
     friend bool operator==(const Copies&, const Copies&) = default;
 };
 [[nodiscard]] Copies copies();
+/// Memory that a stream used while another's use of it may not have been over, since the last `forget()`.
+[[nodiscard]] std::vector<std::string> races();
+/// How many operations each stream was given since then; the first is the default one.
+[[nodiscard]] std::vector<std::int64_t> operations();
 void forget();
 
 }  // namespace simulated

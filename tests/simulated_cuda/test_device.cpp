@@ -5,7 +5,13 @@
 #include "support/doctest.hpp"
 
 #include <ATen/Functions.h>
-#include <ATen/ops/from_blob.h>
+#include <c10/core/Event.h>
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace {
 
@@ -52,6 +58,45 @@ TEST_SUITE("simulated_cuda") {
         simulated::forget();
         CHECK(there.nonzero().size(0) == 3);
         CHECK(simulated::waits() == std::vector<std::string>{"aten::nonzero"});
+    }
+
+    TEST_CASE("streams that do not wait for each other on the same memory are told of") {
+        const c10::impl::VirtualGuardImpl guard(at::kCUDA);
+        const c10::Stream here = guard.getStream(simulated::cuda);
+        const c10::Stream beside = guard.getStreamFromGlobalPool(simulated::cuda, false);
+        REQUIRE(here != beside);
+        const auto made_beside = [&](c10::Event& event) {
+            const c10::StreamGuard in(beside);
+            at::Tensor made = at::ones({5}, at::device(simulated::cuda));
+            event.record(beside);
+            return made;
+        };
+        simulated::forget();
+        c10::Event made(at::kCUDA);
+        at::Tensor there = made_beside(made);
+        static_cast<void>(there.add(1));
+        CHECK(simulated::races().size() == 1);
+        made.block(here);
+        static_cast<void>(there.add(1));
+        CHECK(simulated::races().size() == 1);
+        CHECK(simulated::operations()[1] > 0);
+        simulated::forget();
+        CHECK(simulated::operations() == std::vector<std::int64_t>{0, 0});
+        // Its memory goes back to its stream, which does not know that the other one reads it.
+        const void* place = there.storage().data();
+        there = at::Tensor();
+        c10::Event again(at::kCUDA);
+        there = made_beside(again);
+        REQUIRE(there.storage().data() == place);
+        CHECK(simulated::races().size() == 1);
+        again.block(here);
+        static_cast<void>(there.add(1));
+        guard.recordDataPtrOnStream(there.storage().data_ptr(), here);
+        there = at::Tensor();
+        simulated::forget();
+        there = made_beside(again);
+        REQUIRE(there.storage().data() == place);
+        CHECK(simulated::races().empty());
     }
 
     TEST_CASE("copies without waiting need pinned memory, and are not there before somebody has waited") {

@@ -12,6 +12,9 @@
 #include <lit/callbacks/model_checkpoint.hpp>
 #include <lit/callbacks/progress_bar.hpp>
 #include <lit/checkpoint/file.hpp>
+#include <lit/checkpoint/host_buffers.hpp>
+#include <lit/checkpoint/pickle_writer.hpp>
+#include <lit/core/value.hpp>
 #include <lit/data/data_loader.hpp>
 #include <lit/data/tensor_dataset.hpp>
 #include <lit/loggers/csv_logger.hpp>
@@ -29,8 +32,10 @@
 #include "support/doctest.hpp"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/zeros.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/linear.h>
@@ -208,6 +213,74 @@ TEST_SUITE("simulated_cuda/training") {
         }
     }
 
+    TEST_CASE("workers copy their batches to the device, beside what it computes") {
+        const lit::Example all = samples(64, 9);
+        const auto run = [&](const lit::SingleDevice& where, lit::DataLoaderOptions options, Watch::Waits& waits) {
+            torch::manual_seed(3);
+            Net<lit::AdamW> module;
+            lit::DataLoader train{lit::TensorDataset{all.data, all.target}, options};
+            options.shuffle = false;
+            lit::DataLoader val{lit::TensorDataset{all.data, all.target}, options};
+            lit::Trainer trainer{where, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 3}, Watch{&waits}};
+            trainer.fit(module, train, val);
+            return state(module);
+        };
+        for (const bool persistent : {false, true}) {
+            CAPTURE(persistent);
+            const lit::DataLoaderOptions options{.batch_size = 8,
+                                                 .shuffle = true,
+                                                 .num_workers = 2,
+                                                 .seed = 5,
+                                                 .pin_memory = true,
+                                                 .persistent_workers = persistent,
+                                                 .prefetch_to_device = true};
+            Watch::Waits waits, unwatched;
+            simulated::forget();
+            const auto there = run(cuda, options, waits);
+            CHECK(simulated::races() == std::vector<std::string>{});
+            CHECK(simulated::operations()[1] > 2 * 8 * 3);  // two tensors of eight batches in three epochs, and validation's
+            CHECK(simulated::copies().pinned >= 2 * 8 * 6);
+            for (std::size_t epoch = 0; epoch < 3; ++epoch) {
+                const auto first = waits.training.begin() + static_cast<std::ptrdiff_t>(16 * epoch);
+                CHECK(steps_that_waited({first, first + 16}) == 0);
+            }
+            CHECK(equal(there, run(cpu, options, unwatched)));
+        }
+    }
+
+    TEST_CASE("a loader brings its batches to the device without a trainer, too") {
+        const lit::Example all = samples(10, 9);
+        lit::DataLoader loader{lit::TensorDataset{all.data, all.target},
+                               {.batch_size = 4, .num_workers = 1, .prefetch_to_device = true}};
+        std::int64_t seen = 0;
+        for (auto batch = loader.begin_on(simulated::cuda); batch != loader.end(); ++batch) {
+            CHECK(batch->data.is_cuda());
+            CHECK(batch->data.cpu().equal(all.data.slice(0, seen, seen + batch->data.size(0))));
+            seen += batch->data.size(0);
+        }
+        CHECK(seen == 10);
+        CHECK((*loader.begin()).data.is_cpu());
+        const auto left_early = loader.begin_on(simulated::cuda);
+        CHECK(left_early->target.is_cuda());
+    }
+
+    TEST_CASE("a transfer hook sees the batch as the dataset made it") {
+        struct Hooked : Net<lit::SGD> {
+            bool on_the_cpu = true;
+            lit::Example on_before_batch_transfer(const lit::Example& batch) {
+                on_the_cpu = on_the_cpu && batch.data.is_cpu();
+                return batch;
+            }
+        };
+        const lit::Example all = samples(64, 9);
+        Hooked module;
+        lit::DataLoader loader{lit::TensorDataset{all.data, all.target},
+                               {.batch_size = 8, .num_workers = 2, .prefetch_to_device = true}};
+        lit::Trainer trainer{cuda, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 1}};
+        trainer.fit(module, loader);
+        CHECK(module.on_the_cpu);
+    }
+
     TEST_CASE("a checkpoint holds what is on the device, and a run goes on from it to the same bits") {
         for (const bool async : {false, true}) {
             CAPTURE(async);
@@ -244,6 +317,23 @@ TEST_SUITE("simulated_cuda/training") {
             trained_with(2, (folder.path() / "epoch=0.ckpt").string());
             CHECK(equal(state(module), straight));
         }
+    }
+
+    TEST_CASE("a checkpoint waits once for each tensor's memory, in the background once for all") {
+        const checkpoint_test::TemporaryFolder folder;
+        const at::Tensor a = at::ones({4}, at::device(simulated::cuda));
+        const lit::Value value = lit::Dict{{"a", a}, {"b", at::zeros({3}, a.options())}, {"of a", a.slice(0, 1)}};
+        simulated::forget();
+        lit::save_checkpoint_file(folder / "file.ckpt", value);
+        CHECK(simulated::waits() == std::vector<std::string>(2, "copy to the host"));
+        lit::Pickled pickled = lit::write_pickle(value);
+        lit::HostBuffers buffers;
+        simulated::forget();
+        buffers.take(pickled);
+        CHECK(simulated::waits() == std::vector<std::string>{"synchronisation of a stream"});
+        const lit::Value read = lit::load_checkpoint(folder / "file.ckpt");
+        CHECK(read.at("a").tensor().is_cpu());
+        CHECK(read.at("of a").tensor().equal(at::ones({3})));
     }
 
     TEST_CASE("predictions come to the CPU") {

@@ -36,6 +36,7 @@ struct DataLoaderOptions {
     std::optional<std::int64_t> seed{};  ///< epoch e is ordered by seed + e; empty: by the global generator
     bool pin_memory = false;             ///< batches in page-locked memory; without a GPU it has no effect
     bool persistent_workers = false;     ///< threads stay from epoch to epoch, and may begin the next one early
+    bool prefetch_to_device = false;     ///< workers copy their batches to the run's device as well
 };
 
 /// No sampler of one's own: `shuffle` decides.
@@ -96,9 +97,12 @@ struct DatasetCheck<NotOptions<Dataset, Given>> {
 ///         own may do so. Nothing is begun while this epoch goes on: where `limit_train_batches` cuts it short, for
 ///         one. With persistent workers the dataset must not be changed between epochs: threads read it, where Python's
 ///         workers have copies.
-/// Errors  ConfigError for a batch size below 1, negative workers, a prefetch factor below 1, persistent workers where
-///         there are none, or a sampler together with `shuffle`. What the dataset throws is thrown at its place in the
-///         order, with its own type.
+/// Device  with `prefetch_to_device` the trainer, or `begin_on(device)`, has the workers copy each batch to its device, beside
+///         what the device computes: `num_workers * prefetch_factor` batches lie there ahead. With `pin_memory` nobody waits
+///         for these copies. Where the module or the data module has a transfer hook, the batches come to it on the CPU.
+/// Errors  ConfigError for a batch size below 1, negative workers, a prefetch factor below 1, persistent workers or
+///         `prefetch_to_device` where there are none, the latter with batches whose tensors cannot be reached, or a sampler
+///         together with `shuffle`. What the dataset throws is thrown at its place in the order, with its own type.
 /// Cost    an allocation per epoch and what the dataset allocates; the batch is the iterator's, and may be
 ///         moved from.
 /// Source  torch.utils.data.DataLoader, same defaults; there is no `collate_fn`, since datasets gather whole
@@ -156,15 +160,11 @@ class DataLoader {
     }
 
     /// Starts an epoch: the number told by `set_epoch`, or the one after the last.
-    [[nodiscard]] iterator begin() {
-        const std::int64_t first_batch = std::exchange(first_batch_, 0);
-        auto epoch = ahead_.take(epoch_, first_batch);
-        if (!epoch) {
-            epoch = started_epoch(epoch_, first_batch);
-        }
-        ++epoch_;
-        epoch->advance();
-        return iterator{std::move(epoch)};
+    [[nodiscard]] iterator begin() { return begin_with(at::kCPU); }
+    /// As `begin()`; with `prefetch_to_device` the workers copy what they gather to `device`, and the batch is there for the
+    /// stream that is current where the iterator moves. What was gathered before this call is still on the CPU.
+    [[nodiscard]] iterator begin_on(at::Device device) {
+        return begin_with(options_.prefetch_to_device ? device : at::Device(at::kCPU));
     }
     [[nodiscard]] std::default_sentinel_t end() const { return {}; }
 
@@ -192,7 +192,7 @@ class DataLoader {
             if (!options_.persistent_workers || !is_seeded() || !ahead_.workers(options_.num_workers)->are_free()) {
                 return false;
             }
-            ahead_.keep(epoch, started_epoch(epoch, 0));
+            ahead_.keep(epoch, started_epoch(epoch, 0, at::kCPU));
             return true;
         } catch (const std::exception&) {
             return false;
@@ -266,6 +266,19 @@ class DataLoader {
     }
 
  private:
+    [[nodiscard]] iterator begin_with(at::Device device) {
+        const std::int64_t first_batch = std::exchange(first_batch_, 0);
+        auto epoch = ahead_.take(epoch_, first_batch);
+        if (!epoch) {
+            epoch = started_epoch(epoch_, first_batch, device);
+        } else {
+            epoch->send_to(device);
+        }
+        ++epoch_;
+        epoch->advance();
+        return iterator{std::move(epoch)};
+    }
+
     void check() const {
         const auto refuse = [](const std::string& what) { throw ConfigError("DataLoader: " + what); };
         if (options_.batch_size < 1) {
@@ -283,6 +296,14 @@ class DataLoader {
             refuse("persistent_workers = true with num_workers = 0; there is no thread to keep. Set num_workers, or "
                    "leave it out.");
         }
+        if (options_.prefetch_to_device && options_.num_workers == 0) {
+            refuse("prefetch_to_device = true with num_workers = 0; there is no thread to copy beside the run. Set num_workers, "
+                   "or leave it out.");
+        }
+        if (options_.prefetch_to_device && !MappableBatch<batch_type>) {
+            refuse("prefetch_to_device = true, but the tensors of this batch type cannot be reached. Build the batch of tensors, "
+                   "tuples, vectors and aggregates, or leave it out.");
+        }
         if (options_.shuffle && !std::same_as<Sampler, DefaultSampler>) {
             refuse(
                 "shuffle = true together with a sampler; the sampler decides the order, leave shuffle out.");
@@ -292,7 +313,8 @@ class DataLoader {
     /// Whether the order and the batches' generators are functions of the epoch's number alone.
     [[nodiscard]] bool is_seeded() const { return options_.seed && std::same_as<Sampler, DefaultSampler>; }
 
-    [[nodiscard]] std::unique_ptr<detail::LoaderEpoch<Dataset>> started_epoch(std::int64_t number, std::int64_t first_batch) {
+    [[nodiscard]] std::unique_ptr<detail::LoaderEpoch<Dataset>> started_epoch(std::int64_t number, std::int64_t first_batch,
+                                                                              at::Device device) {
         auto [order, seed] = drawn_order(number);
         auto epoch = std::make_unique<detail::LoaderEpoch<Dataset>>(
             dataset_, std::move(order), samples(),
@@ -303,6 +325,7 @@ class DataLoader {
                                  .prefetch = options_.num_workers * options_.prefetch_factor,
                                  .pin_memory = options_.pin_memory,
                                  .seed = detail::mixed_seed(seed, static_cast<std::uint64_t>(shard_ ? shard_->rank : 0))});
+        epoch->send_to(device);
         epoch->start(options_.persistent_workers ? ahead_.workers(options_.num_workers) : nullptr);
         return epoch;
     }

@@ -5,6 +5,7 @@
 #include <lit/core/value.hpp>
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include <concepts>
 #include <cstddef>
@@ -131,6 +132,7 @@ concept LoaderRange = !std::is_void_v<T> && (detail::is_loader_range<T>() || det
 /// shard(...)       optional: keeps only this rank's part (Shardable).
 /// prefetch_epoch(n), drop_prefetched()  optional: the first is called after the last batch of an epoch that epoch n is to
 ///                  follow, before the validation; the second at the end of every fit (PrefetchesEpoch).
+/// begin_on(device) optional: as begin(), but the batches may come on that device (BeginsOnDevice).
 /// seek(k)          optional: the next epoch starts at its batch k, at no cost for those before (Seekable).
 /// state_dict(), load_state_dict(d)  optional: what the epoch under way depends on (StatefulLoader).
 /// Models           DataLoader, any container of batches, a `torch::data` loader, a pointer to one of these,
@@ -159,6 +161,10 @@ concept PrefetchesEpoch = requires(detail::deref_t<T>& loader, std::int64_t epoc
     loader.prefetch_epoch(epoch);
     loader.drop_prefetched();
 };
+
+/// A loader that can bring its batches to a device by itself.
+template <class T>
+concept BeginsOnDevice = requires(detail::deref_t<T>& loader, at::Device device) { loader.begin_on(device); };
 
 /// A loader that can start its next epoch (only that one) at a batch, without gathering those before.
 template <class T>

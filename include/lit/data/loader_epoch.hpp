@@ -4,11 +4,13 @@
 #include <lit/core/batch.hpp>
 #include <lit/data/batch_generator.hpp>
 #include <lit/data/dataset.hpp>
+#include <lit/data/device_copy.hpp>
 #include <lit/data/worker_threads.hpp>
 
 #include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/Device.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -68,6 +70,12 @@ class LoaderEpoch {
         }
     }
 
+    /// What workers gather from now on, they copy to this device.
+    void send_to(at::Device device) {
+        const std::lock_guard lock(mutex_);
+        device_ = device;
+    }
+
     [[nodiscard]] bool done() const { return !current_.has_value(); }
     [[nodiscard]] Batch& current() { return *current_; }
     /// Which samples of the dataset the current batch is made of.
@@ -101,6 +109,11 @@ class LoaderEpoch {
             std::rethrow_exception(std::move(slot.error));
         }
         current_ = std::move(slot.batch);
+        if constexpr (MappableBatch<Batch>) {
+            if (slot.on_its_way) {
+                slot.on_its_way->hand_over(*current_);
+            }
+        }
         if (next_ == options_.batches) {
             stop();  // nothing is left to gather: the workers are free at once
         }
@@ -118,6 +131,7 @@ class LoaderEpoch {
                 return;
             }
             const std::int64_t index = claimed_++;
+            const at::Device device = device_;
             if (claimed_ == options_.batches) {
                 room_.notify_all();  // the others are through
             }
@@ -125,6 +139,11 @@ class LoaderEpoch {
             Slot slot;
             try {
                 slot.batch.emplace(gather(index));
+                if constexpr (MappableBatch<Batch>) {
+                    if (!device.is_cpu()) {
+                        slot.on_its_way.emplace(*slot.batch, device);
+                    }
+                }
             } catch (...) {
                 slot.error = std::current_exception();
             }
@@ -143,6 +162,7 @@ class LoaderEpoch {
  private:
     struct Slot {
         std::optional<Batch> batch;
+        std::optional<DeviceCopy> on_its_way;
         std::exception_ptr error;
     };
 
@@ -205,6 +225,7 @@ class LoaderEpoch {
     std::int64_t next_;                // the batch that the consumer takes next
     std::int64_t claimed_;             // the batch that a worker claims next
     bool stopped_ = false;
+    at::Device device_{at::kCPU};
     std::vector<Slot> slots_;
     std::shared_ptr<WorkerThreads> workers_{};
     std::uint64_t job_ = 0;

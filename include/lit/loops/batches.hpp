@@ -7,6 +7,8 @@
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
 
+#include <c10/core/Device.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
@@ -33,10 +35,12 @@ bool visit_at(Visit& visit, [[maybe_unused]] Position& position, const Batch& ba
 /// Walks through the batches of a loader from batch `first` on, `limit` of them at most. A loader that can seek does so;
 /// one that is `placed` starts there by itself; any other is walked up to there.
 ///
+/// A loader that can brings its batches to `device`.
+///
 /// `visit(batch, index, is_last)`, or `visit(batch, index, is_last, iterator)`, answers whether to go on. A loader that does
 /// not know its size is read one batch ahead, so that the last batch is known when it is visited.
 template <class Loader, class Visit>
-void for_each_batch(Loader& loader, std::int64_t first, std::optional<std::int64_t> limit, Visit&& visit,
+void for_each_batch(Loader& loader, at::Device device, std::int64_t first, std::optional<std::int64_t> limit, Visit&& visit,
                     bool placed = false) {
     if (limit && first >= *limit) {
         return;
@@ -47,7 +51,13 @@ void for_each_batch(Loader& loader, std::int64_t first, std::optional<std::int64
             placed = true;
         }
     }
-    auto position = std::begin(loader);
+    auto position = [&] {
+        if constexpr (BeginsOnDevice<Loader>) {
+            return loader.begin_on(device);
+        } else {
+            return std::begin(loader);
+        }
+    }();
     const auto end = std::end(loader);
     std::int64_t index = placed ? first : 0;
     for (; index < first && position != end; ++index) {
@@ -147,6 +157,16 @@ template <class H, class Run>
 inline constexpr bool someone_transfers = H::template names<typename Run::module_type> ||
                                           (Run::has_datamodule &&
                                            H::template names<typename Run::source_type>);
+/// Whether a batch goes to the device through a hook, which may want it as the loader made it.
+template <class Run>
+inline constexpr bool transfers_by_hooks = someone_transfers<hooks::on_before_batch_transfer, Run> ||
+                                           someone_transfers<hooks::transfer_batch_to_device, Run> ||
+                                           someone_transfers<hooks::on_after_batch_transfer, Run>;
+/// Where a loader that can is to bring its batches.
+template <class Run>
+at::Device wanted_device(const Run& run) {
+    return transfers_by_hooks<Run> ? at::Device(at::kCPU) : run.device();
+}
 
 struct TypeOfBatch {
     // Never called, but g++ wants the body of what is named in an unevaluated chain of calls.
@@ -158,9 +178,7 @@ struct TypeOfBatch {
 /// The batch that the steps see: what the loader gives, after the transfer hooks.
 template <class Run, class Batch>
 consteval auto moved_batch() {
-    if constexpr (someone_transfers<hooks::on_before_batch_transfer, Run> ||
-                  someone_transfers<hooks::transfer_batch_to_device, Run> ||
-                  someone_transfers<hooks::on_after_batch_transfer, Run>) {
+    if constexpr (transfers_by_hooks<Run>) {
         return decltype(with_transferred(std::declval<Run&>(), std::declval<const Batch&>(), std::int64_t{},
                                          TypeOfBatch{})){};
     } else {

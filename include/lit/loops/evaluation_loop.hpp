@@ -257,7 +257,7 @@ class EvaluationLoop {
             }
             any = true;
             set_epoch_if(loader, state.progress.epoch.current.processed);
-            for_each_batch(loader, 0, limit == unlimited ? std::nullopt : std::optional(limit),
+            for_each_batch(loader, wanted_device(run_), 0, limit == unlimited ? std::nullopt : std::optional(limit),
                            [&](const auto& batch, std::int64_t batch_idx, bool is_last) {
                                progress.is_last_batch = is_last;
                                with_transferred(run_, batch, loader_idx, [&](const auto& moved) {

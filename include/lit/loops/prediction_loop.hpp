@@ -128,7 +128,7 @@ class PredictionLoop {
             auto& outputs = predictions.emplace_back();
             run_.begin_loader();
             const std::int64_t limit = batches_[static_cast<std::size_t>(loader_idx)];
-            for_each_batch(loader, 0, limit < 0 ? std::nullopt : std::optional(limit),
+            for_each_batch(loader, wanted_device(run_), 0, limit < 0 ? std::nullopt : std::optional(limit),
                            [&](const auto& batch, std::int64_t batch_idx, bool /*is_last*/, auto& position) {
                                run_.begin_batch(position);
                                with_transferred(run_, batch, loader_idx, [&](const auto& moved) {

@@ -91,7 +91,8 @@ class TrainingEpochLoop {
         if (done(may_stop)) {
             return;
         }
-        for_each_batch(loader, first, max_batches_, [&](const auto& batch, std::int64_t batch_idx, bool is_last) {
+        const at::Device device = wanted_device(run_);
+        for_each_batch(loader, device, first, max_batches_, [&](const auto& batch, std::int64_t batch_idx, bool is_last) {
             bool goes_on = true;
             with_transferred(run_, batch, 0, [&](const auto& moved) { goes_on = advance(moved, batch_idx, is_last); });
             if (!goes_on) {
