@@ -5,7 +5,9 @@ What is checked, per step, after a warm-up:
   all instructions, LibTorch's included    the trainer's within 0.1 % of the hand-written loop's; without those inside malloc and free,
                                            which depend on what was freed before (allocations.cpp counts their calls)
   those of the program itself              its code is lit's headers and the module: the trainer's less the hand-written
-                                           loop's as recorded for this compiler, give or take `TOLERANCE`
+                                           loop's as recorded for this compiler, give or take `TOLERANCE`; without those of
+                                           lit::Backward, which both call: it finds nodes by their addresses, and how long that
+                                           takes changes with where the program's other memory lies
   callbacks that listen to nothing         1, 8 and 32 of them: not one instruction more
   the trainer against LibTorch's engine    fewer instructions than the same loop by hand whose gradients the engine computes; the loop
                                            that the trainer is held to calls lit::Backward
@@ -30,12 +32,13 @@ import tempfile
 STEPS = 60
 WARM_UP = 20
 ALL_ALLOWED = 0.001
-RECORDED = {"GNU 12": 411, "Clang 19": 404}
+RECORDED = {"GNU 12": 392, "Clang 19": 384}
 TOLERANCE = 3  # less than a virtual call, a short string or a look-up
 NEVER_MORE = 600
 ALLOCATOR = {"malloc", "calloc", "realloc", "free", "posix_memalign", "memalign", "_int_malloc", "_int_free", "_int_realloc",
              "_int_memalign", "malloc_consolidate", "unlink_chunk.constprop.0", "sysmalloc", "systrim.constprop.0", "alloc_perturb",
              "tcache_init.part.0", "_mid_memalign"}
+BY_ADDRESS = "lit::Backward::"
 KINDS = ["hand", "trainer", "idle_1", "idle_8", "idle_32"]
 ENGINE = "hand_engine"
 STATIC = ["static_network", "own_kernels"]
@@ -44,7 +47,7 @@ COMPONENT_ALLOWED = 0.02
 
 
 def costs(text, program):
-    """All instructions but the allocator's, and those whose object is the program."""
+    """All instructions but the allocator's, and those of the program's object that addresses do not change."""
     objects, functions, current, function, everything, own, skip = {}, {}, "", "", 0, 0, False
     for line in text.splitlines():
         if found := re.match(r"c?(ob|fn)=\((\d+)\)(?: (.*))?$", line):
@@ -61,7 +64,7 @@ def costs(text, program):
             cost = int(line.split()[1])
             if not skip and function.partition("'")[0] not in ALLOCATOR:
                 everything += cost
-                own += cost if current == program else 0
+                own += cost if current == program and not function.startswith(BY_ADDRESS) else 0
             skip = False
     return everything, own
 
@@ -111,8 +114,8 @@ def judge(counted, compiler):
 
 def self_test():
     text = ("ob=(1) /x/steps\nfn=(1) a\n10 7\ncob=(2) /lib/t.so\ncfn=(2) b\ncalls=1 5\n11 100\n+1 2\nob=(2)\nfn=(2)\n"
-            "5 100\nob=(3) /lib/c.so\nfn=(3) _int_free'2\n5 1000\nob=(1)\nfn=(1)\n* 1\n")
-    assert costs(text, "/x/steps") == (110, 10), costs(text, "/x/steps")
+            "5 100\nob=(3) /lib/c.so\nfn=(3) _int_free'2\n5 1000\nob=(1)\nfn=(1)\n* 1\nfn=(4) lit::Backward::walk()\n+1 20\n")
+    assert costs(text, "/x/steps") == (130, 10), costs(text, "/x/steps")
     good = {**dict.fromkeys([*KINDS, *COMPONENTS], (100000.0, 1000.0)), **dict.fromkeys(STATIC, (9e4, 9e2)), ENGINE: (110000.0, 900.0),
             "hand": (100000.0, 1000.0 - RECORDED["GNU 12"])}
     assert judge(good, "GNU 12") == []
