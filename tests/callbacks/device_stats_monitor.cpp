@@ -51,7 +51,7 @@ TEST_SUITE("callbacks/device_stats_monitor") {
     TEST_CASE("logs around the batches for which a row is due, under Lightning's names") {
         // Lightning 2.6.6, the same loaders and options, with psutil's three functions replaced.
         auto trainer = on_the_cpu({.max_epochs = 2, .num_sanity_val_steps = 1, .log_every_n_steps = 2},
-                                         DeviceStatsMonitor{}, KeptRows{"DeviceStats"});
+                                  DeviceStatsMonitor{}, KeptRows{"DeviceStats"});
         Script module;
         trainer.fit(module, scripted::batches(4), scripted::batches(2));
         const std::string stats = " cpu_vm_percent cpu_percent cpu_swap_percent";
@@ -79,8 +79,8 @@ TEST_SUITE("callbacks/device_stats_monitor") {
     TEST_CASE("on the CPU false means never, true and nothing mean once") {
         for (const auto cpu_stats : {std::optional<bool>(), std::optional(true), std::optional(false)}) {
             auto trainer =
-                on_the_cpu({.max_epochs = 1, .log_every_n_steps = 1},
-                                  DeviceStatsMonitor{{.cpu_stats = cpu_stats}}, KeptRows{"DeviceStats"});
+                on_the_cpu({.max_epochs = 1, .log_every_n_steps = 1}, DeviceStatsMonitor{{.cpu_stats = cpu_stats}},
+                           KeptRows{"DeviceStats"});
             Script module;
             trainer.fit(module, scripted::batches(1));
             const auto& rows = trainer.get<KeptRows>().rows;

@@ -98,6 +98,16 @@ struct Sealed {
     [[nodiscard]] Batch get_batch(lit::Indices /*indices*/) const { return {}; }
 };
 
+/// Gives batches that move themselves.
+struct Moving {
+    struct Batch {
+        at::Tensor data;
+        [[nodiscard]] Batch to(at::Device device) const { return {data.to(device).div(255)}; }
+    };
+    [[nodiscard]] static std::int64_t size() { return 4; }
+    [[nodiscard]] Batch get_batch(lit::Indices /*indices*/) const { return {at::ones({1})}; }
+};
+
 }  // namespace
 
 TEST_SUITE("data/data_loader") {
@@ -320,6 +330,8 @@ TEST_SUITE("data/data_loader") {
                              doctest::Contains("prefetch_to_device = true with num_workers = 0"), lit::ConfigError);
         CHECK_THROWS_WITH_AS((lit::DataLoader{Sealed{}, {.num_workers = 1, .prefetch_to_device = true}}),
                              doctest::Contains("the tensors of this batch type cannot be reached"), lit::ConfigError);
+        CHECK_THROWS_WITH_AS((lit::DataLoader{Moving{}, {.num_workers = 1, .prefetch_to_device = true}}),
+                             doctest::Contains("has a to(device) of its own"), lit::ConfigError);
         lit::DataLoader loader{numbers(4), {.batch_size = 4}};
         CHECK_THROWS_AS(loader.set_batch_size(0), lit::ConfigError);
         CHECK(loader.batch_size() == 4);

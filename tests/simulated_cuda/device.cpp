@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulated_cuda/device.hpp"
+#include "simulated_cuda/memory.hpp"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
@@ -8,21 +9,14 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/ops/empty_strided.h>
-#include <c10/core/Allocator.h>
-#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
-#include <c10/core/impl/alloc_cpu.h>
 #include <torch/library.h>
-
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstring>
 #include <limits>
-#include <map>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -32,265 +26,10 @@
 namespace simulated {
 namespace {
 
-constexpr int poison = 0xFF;  // every floating-point type's NaN
-
-constexpr std::size_t streams = 2;  // the default one and one of the pool
-/// How far each stream had come: a moment, as far as a stream knows.
-using Moment = std::array<std::int64_t, streams>;
-thread_local std::size_t current_stream = 0;
-
-/// The order that streams keep among each other: what each has done, and what it knows to be done of the others.
-class Order {
- public:
-    static Order& all() {
-        static Order order;
-        return order;
-    }
-    /// One more operation of the current stream's; what it makes of it.
-    Moment next() {
-        ++known_[current_stream][current_stream];
-        ++given_[current_stream];
-        return known_[current_stream];
-    }
-    [[nodiscard]] std::int64_t event() {
-        events_.push_back(known_[current_stream]);
-        return static_cast<std::int64_t>(events_.size());
-    }
-    void wait_for(std::int64_t event, std::size_t stream) {
-        merge(known_[stream], events_[static_cast<std::size_t>(event - 1)]);
-    }
-    /// The host has waited for everything: what it asks for from now on comes behind.
-    void host_has_waited() {
-        Moment everything{};
-        for (std::size_t s = 0; s < streams; ++s) {
-            everything[s] = known_[s][s];
-        }
-        known_.fill(everything);
-    }
-    static void merge(Moment& mine, const Moment& other) {
-        for (std::size_t s = 0; s < streams; ++s) {
-            mine[s] = std::max(mine[s], other[s]);
-        }
-    }
-    [[nodiscard]] const std::array<std::int64_t, streams>& given() const { return given_; }
-    void forget() { given_.fill(0); }
-
- private:
-    std::array<Moment, streams> known_{};
-    std::array<std::int64_t, streams> given_{};
-    std::vector<Moment> events_;
-};
-
-/// What the host is told of, and the copies that are still under way.
-struct Account {
-    std::mutex mutex;
-    std::vector<std::string> waits;
-    std::vector<std::string> races;
-    Copies copies;
-    std::vector<std::pair<at::Tensor, at::Tensor>> arriving;  ///< of the host, and what it will hold
-
-    void waited(std::string why) {
-        const std::lock_guard lock(mutex);
-        waits.push_back(std::move(why));
-        Order::all().host_has_waited();
-        for (auto& [there, what] : arriving) {
-            there.copy_(what);
-        }
-        arriving.clear();
-    }
-};
-Account& account() {
-    static Account all;
-    return all;
-}
-
-/// One piece of memory under two addresses: the device's, which nobody may touch, and the one where its kernels find it.
-class Memory {
- public:
-    static Memory& all() {
-        static Memory memory;
-        return memory;
-    }
-
-    /// As a caching allocator does: what is freed is for the stream that it was allocated in, which need not wait for itself, and
-    /// for others only if it was told of them.
-    [[nodiscard]] void* allocate(std::size_t bytes) {
-        const std::size_t size = std::bit_ceil(std::max<std::size_t>(bytes, 64));
-        const std::lock_guard lock(mutex_);
-        auto& free = free_[{size, current_stream}];
-        std::byte* place = nullptr;
-        if (!free.empty()) {
-            place = free.back();
-            free.pop_back();
-        } else {
-            if (used_ + size > capacity) {
-                throw std::runtime_error("simulated CUDA: out of memory");
-            }
-            place = device_ + used_;
-            used_ += size;
-            blocks_.emplace(place, Block{size, current_stream});
-        }
-        std::memset(host(place), poison, size);
-        return place;
-    }
-    void release(void* pointer) {
-        auto* place = static_cast<std::byte*>(pointer);
-        const std::lock_guard lock(mutex_);
-        Block& block = blocks_.at(place);
-        for (std::size_t s = 0; s < streams; ++s) {
-            if (block.told_of[s]) {  // it is handed out again when that stream has done what it was given so far
-                block.read[s] = block.written[s] = 0;
-            }
-        }
-        block.told_of = {};
-        std::memset(host(place), poison, block.size);
-        free_[{block.size, block.stream}].push_back(place);
-    }
-    void record_stream(const void* pointer, std::size_t stream) {
-        const std::lock_guard lock(mutex_);
-        if (const auto found = blocks_.find(pointer); found != blocks_.end()) {
-            found->second.told_of[stream] = true;
-        }
-    }
-    /// An operation of the current stream's on this memory, at this moment of it.
-    void used(const void* pointer, bool write, const Moment& now, const std::string& by) {
-        const std::lock_guard lock(mutex_);
-        const auto found = blocks_.find(pointer);
-        if (found == blocks_.end()) {
-            return;
-        }
-        Block& block = found->second;
-        for (std::size_t s = 0; s < streams; ++s) {
-            if (block.written[s] > now[s] || (write && block.read[s] > now[s])) {
-                const std::lock_guard told(account().mutex);
-                account().races.push_back(by + " in stream " + std::to_string(current_stream) + " on what stream " +
-                                          std::to_string(s) + " uses");
-            }
-        }
-        (write ? block.written : block.read)[current_stream] = now[current_stream];
-    }
-    /// Where a kernel finds what the device has at `pointer`.
-    [[nodiscard]] std::byte* host(const void* pointer) const {
-        return kernels_ + (static_cast<const std::byte*>(pointer) - device_);
-    }
-
- private:
-    static constexpr std::size_t capacity = std::size_t{1} << 30;
-
-    Memory() {
-        const int file = ::memfd_create("simulated CUDA", MFD_CLOEXEC);
-        if (file < 0 || ::ftruncate(file, static_cast<off_t>(capacity)) != 0) {
-            throw std::runtime_error("simulated CUDA: no memory");
-        }
-        void* device = ::mmap(nullptr, capacity, PROT_NONE, MAP_SHARED, file, 0);
-        void* kernels = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-        ::close(file);
-        if (device == MAP_FAILED || kernels == MAP_FAILED) {
-            throw std::runtime_error("simulated CUDA: no memory");
-        }
-        device_ = static_cast<std::byte*>(device);
-        kernels_ = static_cast<std::byte*>(kernels);
-    }
-
-    struct Block {
-        std::size_t size;
-        std::size_t stream;                ///< in which it was allocated
-        Moment written{}, read{};          ///< by each stream, when last
-        std::array<bool, streams> told_of{};  ///< by record_stream
-    };
-
-    std::mutex mutex_;
-    std::byte* device_ = nullptr;
-    std::byte* kernels_ = nullptr;
-    std::size_t used_ = 0;
-    std::map<std::pair<std::size_t, std::size_t>, std::vector<std::byte*>> free_;
-    std::map<const void*, Block> blocks_;
-};
-
-/// An operation of the current stream's on these tensors.
-void uses(const std::string& name, const std::vector<std::pair<at::Tensor, bool>>& tensors) {
-    Moment now{};
-    {
-        const std::lock_guard lock(account().mutex);
-        now = Order::all().next();
-    }
-    for (const auto& [tensor, write] : tensors) {
-        Memory::all().used(tensor.storage().data(), write, now, name);
-    }
-}
-
-struct DeviceAllocator final : c10::DeviceAllocator {
-    c10::DataPtr allocate(std::size_t bytes) override {
-        void* place = bytes == 0 ? nullptr : Memory::all().allocate(bytes);
-        return {place, place, &release, cuda};
-    }
-    [[nodiscard]] c10::DeleterFnPtr raw_deleter() const override { return &release; }
-    [[nodiscard]] bool initialized() override { return true; }
-    void emptyCache(c10::MempoolId_t) override {}
-    void recordStream(const c10::DataPtr&, c10::Stream) override {}
-    [[nodiscard]] c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex) override { return {}; }
-    void resetAccumulatedStats(c10::DeviceIndex) override {}
-    void resetPeakStats(c10::DeviceIndex) override {}
-    void copy_data(void* to, const void* from, std::size_t bytes) const override {
-        std::memcpy(Memory::all().host(to), Memory::all().host(from), bytes);
-    }
-    static void release(void* place) {
-        if (place != nullptr) {
-            Memory::all().release(place);
-        }
-    }
-};
-DeviceAllocator& device_allocator() {
-    static DeviceAllocator allocator;
-    return allocator;
-}
-
-/// Host memory that is known to be pinned.
-struct PinnedAllocator final : c10::Allocator {
-    c10::DataPtr allocate(std::size_t bytes) override {
-        void* place = c10::alloc_cpu(bytes);
-        const std::lock_guard lock(mutex());
-        pieces()[static_cast<const std::byte*>(place)] = bytes;
-        return {place, place, &release, at::Device(at::kCPU)};
-    }
-    [[nodiscard]] c10::DeleterFnPtr raw_deleter() const override { return &release; }
-    void copy_data(void* to, const void* from, std::size_t bytes) const override { std::memcpy(to, from, bytes); }
-    static void release(void* place) {
-        {
-            const std::lock_guard lock(mutex());
-            pieces().erase(static_cast<const std::byte*>(place));
-        }
-        c10::free_cpu(place);
-    }
-    [[nodiscard]] static bool holds(const void* pointer) {
-        const std::lock_guard lock(mutex());
-        const auto* place = static_cast<const std::byte*>(pointer);
-        auto after = pieces().upper_bound(place);
-        if (after == pieces().begin()) {
-            return false;
-        }
-        --after;
-        return place < after->first + after->second;
-    }
-
- private:
-    static std::mutex& mutex() {
-        static std::mutex one;
-        return one;
-    }
-    static std::map<const std::byte*, std::size_t>& pieces() {
-        static std::map<const std::byte*, std::size_t> all;
-        return all;
-    }
-};
-PinnedAllocator& pinned_allocator() {
-    static PinnedAllocator allocator;
-    return allocator;
-}
-
-const at::Generator& generator() {
-    static const at::Generator one = at::make_generator<at::CPUGeneratorImpl>(std::uint64_t{67280421310721});
-    return one;
+const at::Generator& generator(c10::DeviceIndex of) {
+    static const std::array<at::Generator, devices> each{at::make_generator<at::CPUGeneratorImpl>(std::uint64_t{1}),
+                                                         at::make_generator<at::CPUGeneratorImpl>(std::uint64_t{2})};
+    return each[static_cast<std::size_t>(of < 0 ? current_device : of)];
 }
 
 struct CUDAHooks final : at::CUDAHooksInterface {
@@ -301,31 +40,35 @@ struct CUDAHooks final : at::CUDAHooksInterface {
     [[nodiscard]] bool hasCUDA() const override { return true; }
     [[nodiscard]] bool hasCUDART() const override { return true; }
     [[nodiscard]] bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
-    [[nodiscard]] c10::DeviceIndex deviceCount() const override { return 1; }
-    [[nodiscard]] int getNumGPUs() const override { return 1; }
-    void setCurrentDevice(c10::DeviceIndex) const override {}
-    [[nodiscard]] c10::DeviceIndex current_device() const override { return 0; }
-    [[nodiscard]] c10::DeviceIndex getCurrentDevice() const override { return 0; }
-    [[nodiscard]] c10::DeviceIndex exchangeDevice(c10::DeviceIndex) const override { return 0; }
-    [[nodiscard]] c10::DeviceIndex maybeExchangeDevice(c10::DeviceIndex) const override { return 0; }
-    [[nodiscard]] const at::Generator& getDefaultGenerator(c10::DeviceIndex) const override { return generator(); }
-    [[nodiscard]] at::Device getDeviceFromPtr(void*) const override { return cuda; }
+    [[nodiscard]] c10::DeviceIndex deviceCount() const override { return devices; }
+    [[nodiscard]] int getNumGPUs() const override { return devices; }
+    void setCurrentDevice(c10::DeviceIndex to) const override { simulated::current_device = to; }
+    [[nodiscard]] c10::DeviceIndex current_device() const override { return simulated::current_device; }
+    [[nodiscard]] c10::DeviceIndex getCurrentDevice() const override { return simulated::current_device; }
+    [[nodiscard]] c10::DeviceIndex exchangeDevice(c10::DeviceIndex to) const override {
+        return std::exchange(simulated::current_device, to);
+    }
+    [[nodiscard]] c10::DeviceIndex maybeExchangeDevice(c10::DeviceIndex to) const override { return exchangeDevice(to); }
+    [[nodiscard]] const at::Generator& getDefaultGenerator(c10::DeviceIndex of) const override { return generator(of); }
+    [[nodiscard]] at::Device getDeviceFromPtr(void*) const override { return here(); }
     [[nodiscard]] bool isPinnedPtr(const void* data) const override { return PinnedAllocator::holds(data); }
     [[nodiscard]] c10::Allocator* getPinnedMemoryAllocator() const override { return &pinned_allocator(); }
     [[nodiscard]] c10::Allocator* getCUDADeviceAllocator() const override { return &device_allocator(); }
 };
 struct Guard final : c10::impl::DeviceGuardImplInterface {
     [[nodiscard]] at::DeviceType type() const override { return at::kCUDA; }
-    [[nodiscard]] at::Device exchangeDevice(at::Device) const override { return cuda; }
-    [[nodiscard]] at::Device getDevice() const override { return cuda; }
-    void setDevice(at::Device) const override {}
-    void uncheckedSetDevice(at::Device) const noexcept override {}
-    [[nodiscard]] c10::DeviceIndex deviceCount() const noexcept override { return 1; }
-    [[nodiscard]] c10::Stream getStream(at::Device) const override { return stream(current_stream); }
-    [[nodiscard]] c10::Stream getDefaultStream(at::Device) const override { return stream(0); }
-    [[nodiscard]] c10::Stream getStreamFromGlobalPool(at::Device, bool) const override { return stream(1); }
+    [[nodiscard]] at::Device exchangeDevice(at::Device to) const override {
+        return {at::kCUDA, std::exchange(current_device, to.has_index() ? to.index() : current_device)};
+    }
+    [[nodiscard]] at::Device getDevice() const override { return here(); }
+    void setDevice(at::Device to) const override { exchangeDevice(to); }
+    void uncheckedSetDevice(at::Device to) const noexcept override { exchangeDevice(to); }
+    [[nodiscard]] c10::DeviceIndex deviceCount() const noexcept override { return devices; }
+    [[nodiscard]] c10::Stream getStream(at::Device on) const override { return stream(on, current_stream); }
+    [[nodiscard]] c10::Stream getDefaultStream(at::Device on) const override { return stream(on, 0); }
+    [[nodiscard]] c10::Stream getStreamFromGlobalPool(at::Device on, bool) const override { return stream(on, 1); }
     [[nodiscard]] c10::Stream exchangeStream(c10::Stream to) const override {
-        return stream(std::exchange(current_stream, static_cast<std::size_t>(to.id())));
+        return stream(to.device(), std::exchange(current_stream, static_cast<std::size_t>(to.id())));
     }
     void recordDataPtrOnStream(const c10::DataPtr& memory, const c10::Stream& stream) const override {
         Memory::all().record_stream(memory.get(), static_cast<std::size_t>(stream.id()));
@@ -347,18 +90,18 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
     void synchronizeDevice(c10::DeviceIndex) const override { account().waited("synchronisation of the device"); }
 
  private:
-    static c10::Stream stream(std::size_t number) {
-        return c10::Stream(c10::Stream::UNSAFE, cuda, static_cast<c10::StreamId>(number));
+    static c10::Stream stream(at::Device device, std::size_t number) {
+        return c10::Stream(c10::Stream::UNSAFE, device.has_index() ? device : here(), static_cast<c10::StreamId>(number));
     }
 };
 C10_REGISTER_GUARD_IMPL(CUDA, Guard);
-
 
 /// To at least so many bytes, as LibTorch grows it: what was there stays.
 void resize_storage(c10::StorageImpl* storage, std::size_t bytes) {
     if (bytes <= storage->nbytes()) {
         return;
     }
+    const c10::DeviceGuard guard(storage->device());
     c10::DataPtr grown = device_allocator().allocate(bytes);
     if (storage->nbytes() > 0) {
         device_allocator().copy_data(grown.get(), storage->data(), storage->nbytes());
@@ -383,6 +126,8 @@ class Call {
             strangers_ += tensor.dim() > 0 || !alone;
             return tensor;
         }
+        strangers_ += ours_ > 0 && tensor.device() != device_;
+        device_ = tensor.device();
         ++ours_;
         used_.emplace_back(tensor, written);
         for (const auto& [mine, seen] : seen_) {
@@ -416,7 +161,7 @@ class Call {
             }
         }
         at::Tensor made =
-            at::empty_strided(result.sizes(), result.strides(), result.options().device(cuda));
+            at::empty_strided(result.sizes(), result.strides(), result.options().device(device_));
         if (result.numel() > 0) {
             std::memcpy(Memory::all().host(made.storage().data()), result.const_data_ptr(),
                         std::min(made.storage().nbytes(),
@@ -439,12 +184,12 @@ class Call {
             mine.unsafeGetTensorImpl()->set_sizes_and_strides(seen.sizes(), seen.strides(), seen.storage_offset());
         }
     }
+    [[nodiscard]] at::Device device() const { return device_; }
     void begin_copy() const { uses(name_, used_); }
     void begin() const {
         uses(name_, used_);
         if (ours_ > 0 && strangers_ > 0) {
-            throw std::runtime_error("Expected all tensors to be on the same device, but found the simulated CUDA's and the "
-                                     "CPU's in " + name_);
+            throw std::runtime_error("Expected all tensors to be on the same device, but found others in " + name_);
         }
     }
 
@@ -464,6 +209,7 @@ class Call {
     std::string name_;
     std::vector<std::pair<at::Tensor, at::Tensor>> seen_;
     std::vector<std::pair<at::Tensor, bool>> used_;
+    at::Device device_ = here();
     int ours_ = 0;
     int strangers_ = 0;
 };
@@ -493,13 +239,16 @@ void as_the_cpu_does(const c10::OperatorHandle& op, c10::DispatchKeySet /*keys*/
         } else if (value.isOptionalTensorList()) {
             c10::List<std::optional<at::Tensor>> seen;
             for (const std::optional<at::Tensor>& tensor : value.toOptionalTensorVector()) {
+                if (tensor && tensor->defined() && tensor->scalar_type() == at::kBool) {
+                    account().waited(name + " by a mask");
+                }
                 seen.push_back(tensor ? std::optional(call.outwards(*tensor, false, written)) : std::nullopt);
             }
             value = std::move(seen);
         } else if (value.isDevice()) {
             value = at::Device(at::kCPU);
         } else if (value.isNone() && schema.arguments()[i].name() == "generator") {
-            value = generator();
+            value = generator(call.device().index());
         }
     }
     call.begin();
@@ -529,14 +278,15 @@ void as_the_cpu_does(const c10::OperatorHandle& op, c10::DispatchKeySet /*keys*/
 constexpr c10::DispatchKeySet keys(c10::DispatchKey::CUDA);
 
 at::Tensor empty(at::IntArrayRef sizes, std::optional<at::ScalarType> dtype, std::optional<at::Layout> /*layout*/,
-                 std::optional<at::Device> /*device*/, std::optional<bool> /*pin_memory*/,
-                 std::optional<at::MemoryFormat> format) {
+                 std::optional<at::Device> on, std::optional<bool> /*pin_memory*/, std::optional<at::MemoryFormat> format) {
+    const c10::DeviceGuard guard(on.value_or(here()));
     return at::Tensor(at::detail::empty_generic(sizes, &device_allocator(), keys,
                                                 dtype.value_or(at::get_default_dtype_as_scalartype()), format));
 }
 at::Tensor empty_strided(at::IntArrayRef sizes, at::IntArrayRef strides, std::optional<at::ScalarType> dtype,
-                         std::optional<at::Layout> /*layout*/, std::optional<at::Device> /*device*/,
+                         std::optional<at::Layout> /*layout*/, std::optional<at::Device> on,
                          std::optional<bool> /*pin_memory*/) {
+    const c10::DeviceGuard guard(on.value_or(here()));
     return at::Tensor(at::detail::empty_strided_generic(sizes, strides, &device_allocator(), keys,
                                                         dtype.value_or(at::get_default_dtype_as_scalartype())));
 }

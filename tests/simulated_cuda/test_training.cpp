@@ -36,6 +36,7 @@
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/linear.h>
@@ -44,6 +45,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -161,6 +163,34 @@ TEST_SUITE("simulated_cuda/training") {
         CHECK(equal(trained<M>(cuda, clip, window), trained<M>(cpu, clip, window)));
     }
 
+    TEST_CASE("another device than the first is the current one, and has all that the run makes") {
+        struct Noisy : Net<lit::AdamW> {
+            std::vector<at::Device> devices;
+            at::Tensor training_step(const lit::Example& batch) {
+                const at::Tensor noise = at::randn(batch.data.sizes(), at::kCUDA);  // the current device's
+                devices = {noise.device(), batch.data.device()};
+                const at::Tensor loss = F::cross_entropy(forward(batch.data + 0.1 * noise), batch.target);
+                log<"train_loss">(loss, {.on_step = true, .on_epoch = true});
+                return loss;
+            }
+        };
+        const lit::Example all = samples(64, 9);
+        for (const bool prefetch : {false, true}) {
+            CAPTURE(prefetch);
+            Noisy module;
+            const lit::DataLoaderOptions options{
+                .batch_size = 8, .num_workers = 2, .pin_memory = true, .prefetch_to_device = prefetch};
+            lit::DataLoader train{lit::TensorDataset{all.data, all.target}, options};
+            lit::DataLoader val{lit::TensorDataset{all.data, all.target}, options};
+            lit::Trainer trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cuda, .index = 1}}, lit::Fp32{},
+                                 lit::TrainerOptions{.max_epochs = 2}, lit::GradientClip{0.1}, lit::EMAWeightAveraging{}};
+            trainer.fit(module, train, val);
+            CHECK((module.devices == std::vector<at::Device>(2, at::Device(at::kCUDA, 1))));
+            CHECK(module.in->weight.is_cpu());
+        }
+        c10::impl::VirtualGuardImpl(at::kCUDA).setDevice(simulated::cuda);
+    }
+
     TEST_CASE("a static network with own kernels has ATen's there") {
         CHECK(equal(trained<StaticNet<lit::nn::OwnKernels>>(cuda), trained<StaticNet<lit::nn::AtenKernels>>(cpu)));
     }
@@ -215,36 +245,56 @@ TEST_SUITE("simulated_cuda/training") {
 
     TEST_CASE("workers copy their batches to the device, beside what it computes") {
         const lit::Example all = samples(64, 9);
-        const auto run = [&](const lit::SingleDevice& where, lit::DataLoaderOptions options, Watch::Waits& waits) {
-            torch::manual_seed(3);
-            Net<lit::AdamW> module;
-            lit::DataLoader train{lit::TensorDataset{all.data, all.target}, options};
-            options.shuffle = false;
-            lit::DataLoader val{lit::TensorDataset{all.data, all.target}, options};
-            lit::Trainer trainer{where, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 3}, Watch{&waits}};
-            trainer.fit(module, train, val);
-            return state(module);
+        const auto loader = [&](bool persistent, bool shuffle) {
+            return lit::DataLoader{lit::TensorDataset{all.data, all.target},
+                                   {.batch_size = 8,
+                                    .shuffle = shuffle,
+                                    .num_workers = 2,
+                                    .seed = 5,
+                                    .pin_memory = true,
+                                    .persistent_workers = persistent,
+                                    .prefetch_to_device = true}};
         };
+        constexpr std::int64_t of_an_epoch = 2 * 8;  // tensors
         for (const bool persistent : {false, true}) {
             CAPTURE(persistent);
-            const lit::DataLoaderOptions options{.batch_size = 8,
-                                                 .shuffle = true,
-                                                 .num_workers = 2,
-                                                 .seed = 5,
-                                                 .pin_memory = true,
-                                                 .persistent_workers = persistent,
-                                                 .prefetch_to_device = true};
+            const auto fitted = [&](const lit::SingleDevice& where, bool validates, Watch::Waits& waits) {
+                torch::manual_seed(3);
+                Net<lit::AdamW> module;
+                auto train = loader(persistent, true);
+                auto val = loader(persistent, false);
+                lit::Trainer trainer{where, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 3, .num_sanity_val_steps = 0},
+                                     Watch{&waits}};
+                if (validates) {
+                    trainer.fit(module, train, val);
+                } else {
+                    trainer.fit(module, train);
+                }
+                return state(module);
+            };
             Watch::Waits waits, unwatched;
+            // Moving the module takes pageable copies, in the default stream.
             simulated::forget();
-            const auto there = run(cuda, options, waits);
-            CHECK(simulated::races() == std::vector<std::string>{});
-            CHECK(simulated::operations()[1] > 2 * 8 * 3);  // two tensors of eight batches in three epochs, and validation's
-            CHECK(simulated::copies().pinned >= 2 * 8 * 6);
+            fitted(cuda, false, waits);
+            CHECK(simulated::operations()[1] == 3 * of_an_epoch);
             for (std::size_t epoch = 0; epoch < 3; ++epoch) {
                 const auto first = waits.training.begin() + static_cast<std::ptrdiff_t>(16 * epoch);
                 CHECK(steps_that_waited({first, first + 16}) == 0);
             }
-            CHECK(equal(there, run(cpu, options, unwatched)));
+            simulated::forget();
+            const auto there = fitted(cuda, true, unwatched);
+            CHECK(simulated::operations()[1] == 6 * of_an_epoch);
+            CHECK(simulated::races() == std::vector<std::string>{});
+            CHECK(equal(there, fitted(cpu, true, unwatched)));
+            Net<lit::AdamW> module;
+            lit::Trainer trainer{cuda, lit::Fp32{}, lit::TrainerOptions{}};
+            auto rest = loader(persistent, false);
+            simulated::forget();
+            trainer.validate(module, rest, {.verbose = false});
+            CHECK(simulated::operations()[1] == of_an_epoch);
+            static_cast<void>(trainer.predict(module, rest));
+            CHECK(simulated::operations()[1] == 2 * of_an_epoch);
+            CHECK(simulated::races() == std::vector<std::string>{});
         }
     }
 
@@ -260,15 +310,35 @@ TEST_SUITE("simulated_cuda/training") {
         }
         CHECK(seen == 10);
         CHECK((*loader.begin()).data.is_cpu());
-        const auto left_early = loader.begin_on(simulated::cuda);
-        CHECK(left_early->target.is_cuda());
+        const auto left_early = loader.begin_on(at::kCUDA);
+        CHECK(left_early->target.device() == simulated::cuda);
     }
 
-    TEST_CASE("a transfer hook sees the batch as the dataset made it") {
+    TEST_CASE("sparse batches are refused where workers would copy them, and the epoch ends there") {
+        struct Sparse {
+            [[nodiscard]] static std::int64_t size() { return 8; }
+            [[nodiscard]] at::Tensor get_batch(lit::Indices indices) const {
+                return at::ones({static_cast<std::int64_t>(indices.size()), 3}).to_sparse();
+            }
+        };
+        lit::DataLoader loader{Sparse{}, {.batch_size = 4, .num_workers = 1, .prefetch_to_device = true}};
+        CHECK_THROWS_WITH_AS(static_cast<void>(loader.begin_on(simulated::cuda)), doctest::Contains("found a sparse tensor"),
+                             lit::ConfigError);
+        CHECK((*loader.begin()).is_sparse());
+    }
+
+    TEST_CASE("a hook before the transfer sees the batch as the dataset made it, one behind it on the device") {
         struct Hooked : Net<lit::SGD> {
             bool on_the_cpu = true;
             lit::Example on_before_batch_transfer(const lit::Example& batch) {
                 on_the_cpu = on_the_cpu && batch.data.is_cpu();
+                return batch;
+            }
+        };
+        struct Augmented : Net<lit::SGD> {
+            bool there = true;
+            lit::Example on_after_batch_transfer(const lit::Example& batch) {
+                there = there && batch.data.is_cuda();
                 return batch;
             }
         };
@@ -279,6 +349,12 @@ TEST_SUITE("simulated_cuda/training") {
         lit::Trainer trainer{cuda, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 1}};
         trainer.fit(module, loader);
         CHECK(module.on_the_cpu);
+        Augmented behind;
+        simulated::forget();
+        lit::Trainer another{cuda, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 1}};
+        another.fit(behind, loader);
+        CHECK(behind.there);
+        CHECK(simulated::operations()[1] == 2 * 8);
     }
 
     TEST_CASE("a checkpoint holds what is on the device, and a run goes on from it to the same bits") {

@@ -13,6 +13,10 @@
 #include <lit/data/random_sampler.hpp>
 #include <lit/data/sampler.hpp>
 
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -98,11 +102,12 @@ struct DatasetCheck<NotOptions<Dataset, Given>> {
 ///         one. With persistent workers the dataset must not be changed between epochs: threads read it, where Python's
 ///         workers have copies.
 /// Device  with `prefetch_to_device` the trainer, or `begin_on(device)`, has the workers copy each batch to its device, beside
-///         what the device computes: `num_workers * prefetch_factor` batches lie there ahead. With `pin_memory` nobody waits
-///         for these copies. Where the module or the data module has a transfer hook, the batches come to it on the CPU.
+///         what the device computes. `num_workers * prefetch_factor` batches lie there ahead, and as many used ones more as the
+///         host is steps ahead of the device. With `pin_memory` nobody waits for these copies. Where the module or the data
+///         module has a hook before the transfer or for it, the batches come to it on the CPU, and it copies them.
 /// Errors  ConfigError for a batch size below 1, negative workers, a prefetch factor below 1, persistent workers or
-///         `prefetch_to_device` where there are none, the latter with batches whose tensors cannot be reached, or a sampler
-///         together with `shuffle`. What the dataset throws is thrown at its place in the order, with its own type.
+///         `prefetch_to_device` where there are none, the latter with batches that are sparse, move themselves or cannot be
+///         looked into, or a sampler together with `shuffle`. What the dataset throws is thrown at its place in the order, with its own type.
 /// Cost    an allocation per epoch and what the dataset allocates; the batch is the iterator's, and may be
 ///         moved from.
 /// Source  torch.utils.data.DataLoader, same defaults; there is no `collate_fn`, since datasets gather whole
@@ -162,9 +167,13 @@ class DataLoader {
     /// Starts an epoch: the number told by `set_epoch`, or the one after the last.
     [[nodiscard]] iterator begin() { return begin_with(at::kCPU); }
     /// As `begin()`; with `prefetch_to_device` the workers copy what they gather to `device`, and the batch is there for the
-    /// stream that is current where the iterator moves. What was gathered before this call is still on the CPU.
+    /// stream that is current where the iterator moves. Epochs that are begun ahead after this call have it too.
     [[nodiscard]] iterator begin_on(at::Device device) {
-        return begin_with(options_.prefetch_to_device ? device : at::Device(at::kCPU));
+        if (device.is_cpu() || !options_.prefetch_to_device) {
+            return begin();
+        }
+        // The caller's current device, which is not the workers'.
+        return begin_with(device.has_index() ? device : c10::impl::VirtualGuardImpl(device.type()).getDevice());
     }
     [[nodiscard]] std::default_sentinel_t end() const { return {}; }
 
@@ -192,7 +201,7 @@ class DataLoader {
             if (!options_.persistent_workers || !is_seeded() || !ahead_.workers(options_.num_workers)->are_free()) {
                 return false;
             }
-            ahead_.keep(epoch, started_epoch(epoch, 0, at::kCPU));
+            ahead_.keep(epoch, started_epoch(epoch, 0));
             return true;
         } catch (const std::exception&) {
             return false;
@@ -268,11 +277,10 @@ class DataLoader {
  private:
     [[nodiscard]] iterator begin_with(at::Device device) {
         const std::int64_t first_batch = std::exchange(first_batch_, 0);
+        device_ = device;
         auto epoch = ahead_.take(epoch_, first_batch);
-        if (!epoch) {
-            epoch = started_epoch(epoch_, first_batch, device);
-        } else {
-            epoch->send_to(device);
+        if (!epoch || epoch->device() != device) {
+            epoch = started_epoch(epoch_, first_batch);
         }
         ++epoch_;
         epoch->advance();
@@ -300,6 +308,10 @@ class DataLoader {
             refuse("prefetch_to_device = true with num_workers = 0; there is no thread to copy beside the run. Set num_workers, "
                    "or leave it out.");
         }
+        if (options_.prefetch_to_device && detail::MovesItself<batch_type> && !std::same_as<batch_type, at::Tensor>) {
+            refuse("prefetch_to_device = true, but this batch type has a to(device) of its own, which the trainer calls. Leave "
+                   "one of them out.");
+        }
         if (options_.prefetch_to_device && !MappableBatch<batch_type>) {
             refuse("prefetch_to_device = true, but the tensors of this batch type cannot be reached. Build the batch of tensors, "
                    "tuples, vectors and aggregates, or leave it out.");
@@ -313,8 +325,7 @@ class DataLoader {
     /// Whether the order and the batches' generators are functions of the epoch's number alone.
     [[nodiscard]] bool is_seeded() const { return options_.seed && std::same_as<Sampler, DefaultSampler>; }
 
-    [[nodiscard]] std::unique_ptr<detail::LoaderEpoch<Dataset>> started_epoch(std::int64_t number, std::int64_t first_batch,
-                                                                              at::Device device) {
+    [[nodiscard]] std::unique_ptr<detail::LoaderEpoch<Dataset>> started_epoch(std::int64_t number, std::int64_t first_batch) {
         auto [order, seed] = drawn_order(number);
         auto epoch = std::make_unique<detail::LoaderEpoch<Dataset>>(
             dataset_, std::move(order), samples(),
@@ -324,8 +335,8 @@ class DataLoader {
                                  .workers = options_.num_workers,
                                  .prefetch = options_.num_workers * options_.prefetch_factor,
                                  .pin_memory = options_.pin_memory,
-                                 .seed = detail::mixed_seed(seed, static_cast<std::uint64_t>(shard_ ? shard_->rank : 0))});
-        epoch->send_to(device);
+                                 .seed = detail::mixed_seed(seed, static_cast<std::uint64_t>(shard_ ? shard_->rank : 0)),
+                                 .device = device_});
         epoch->start(options_.persistent_workers ? ahead_.workers(options_.num_workers) : nullptr);
         return epoch;
     }
@@ -400,6 +411,7 @@ class DataLoader {
     bool sequential_ = false;
     std::int64_t epoch_ = 0;
     std::int64_t first_batch_ = 0;
+    at::Device device_{at::kCPU};  ///< of the epoch under way, and of one that is begun ahead
     at::Tensor drawn_from_{};  ///< the generator's state where the epoch under way began
     at::Tensor draw_from_{};   ///< the same of an epoch that goes on
 };

@@ -3,8 +3,10 @@
 
 #include <lit/core/batch.hpp>
 #include <lit/core/compiled.hpp>
+#include <lit/core/error.hpp>
 
 #include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/core/Device.h>
 #include <c10/core/Event.h>
 #include <c10/core/Stream.h>
@@ -23,8 +25,17 @@ namespace lit::detail {
 class DeviceCopy {
  public:
     /// Replaces the batch's tensors by ones on `device`, which are not there yet. From page-locked memory nobody waits.
+    ///
+    /// Errors  ConfigError for a sparse tensor, whose memory cannot be told of the stream that will read it.
     template <MappableBatch Batch>
     DeviceCopy(Batch& batch, at::Device device) : device_(device), arrived_(device.type()) {
+        for_each_tensor(std::as_const(batch), [](const at::Tensor& tensor) {
+            if (tensor.layout() != at::kStrided) {
+                throw ConfigError("DataLoader: prefetch_to_device found a sparse tensor in a batch, expected dense ones. Leave "
+                                  "prefetch_to_device out, or make it dense.");
+            }
+        });
+        const at::NoGradGuard no_grad;
         const c10::Stream stream = copy_stream(device);
         const c10::StreamGuard in(stream);
         move_to_device(batch, device, true);

@@ -132,7 +132,8 @@ concept LoaderRange = !std::is_void_v<T> && (detail::is_loader_range<T>() || det
 /// shard(...)       optional: keeps only this rank's part (Shardable).
 /// prefetch_epoch(n), drop_prefetched()  optional: the first is called after the last batch of an epoch that epoch n is to
 ///                  follow, before the validation; the second at the end of every fit (PrefetchesEpoch).
-/// begin_on(device) optional: as begin(), but the batches may come on that device (BeginsOnDevice).
+/// begin_on(device) optional: called on devices other than the CPU in begin()'s place; the batches may come on that device
+///                  (BeginsOnDevice).
 /// seek(k)          optional: the next epoch starts at its batch k, at no cost for those before (Seekable).
 /// state_dict(), load_state_dict(d)  optional: what the epoch under way depends on (StatefulLoader).
 /// Models           DataLoader, any container of batches, a `torch::data` loader, a pointer to one of these,
@@ -164,7 +165,9 @@ concept PrefetchesEpoch = requires(detail::deref_t<T>& loader, std::int64_t epoc
 
 /// A loader that can bring its batches to a device by itself.
 template <class T>
-concept BeginsOnDevice = requires(detail::deref_t<T>& loader, at::Device device) { loader.begin_on(device); };
+concept BeginsOnDevice = requires(detail::deref_t<T>& loader, at::Device device) {
+    { loader.begin_on(device) } -> std::same_as<decltype(std::begin(loader))>;
+};
 
 /// A loader that can start its next epoch (only that one) at a batch, without gathering those before.
 template <class T>

@@ -33,6 +33,7 @@ struct EpochOptions {
     std::int64_t prefetch;
     bool pin_memory;
     std::uint64_t seed;  ///< of the batches' own generators
+    at::Device device;   ///< where workers bring them
 };
 
 /// One walk through a dataset: hands out batches first..batches-1 in order, gathered by the caller or by
@@ -70,11 +71,8 @@ class LoaderEpoch {
         }
     }
 
-    /// What workers gather from now on, they copy to this device.
-    void send_to(at::Device device) {
-        const std::lock_guard lock(mutex_);
-        device_ = device;
-    }
+    /// Where workers bring the batches.
+    [[nodiscard]] at::Device device() const { return options_.device; }
 
     [[nodiscard]] bool done() const { return !current_.has_value(); }
     [[nodiscard]] Batch& current() { return *current_; }
@@ -108,12 +106,12 @@ class LoaderEpoch {
             next_ = options_.batches;
             std::rethrow_exception(std::move(slot.error));
         }
-        current_ = std::move(slot.batch);
         if constexpr (MappableBatch<Batch>) {
             if (slot.on_its_way) {
-                slot.on_its_way->hand_over(*current_);
+                slot.on_its_way->hand_over(*slot.batch);
             }
         }
+        current_ = std::move(slot.batch);
         if (next_ == options_.batches) {
             stop();  // nothing is left to gather: the workers are free at once
         }
@@ -131,7 +129,6 @@ class LoaderEpoch {
                 return;
             }
             const std::int64_t index = claimed_++;
-            const at::Device device = device_;
             if (claimed_ == options_.batches) {
                 room_.notify_all();  // the others are through
             }
@@ -140,8 +137,8 @@ class LoaderEpoch {
             try {
                 slot.batch.emplace(gather(index));
                 if constexpr (MappableBatch<Batch>) {
-                    if (!device.is_cpu()) {
-                        slot.on_its_way.emplace(*slot.batch, device);
+                    if (!options_.device.is_cpu()) {
+                        slot.on_its_way.emplace(*slot.batch, options_.device);
                     }
                 }
             } catch (...) {
@@ -225,7 +222,6 @@ class LoaderEpoch {
     std::int64_t next_;                // the batch that the consumer takes next
     std::int64_t claimed_;             // the batch that a worker claims next
     bool stopped_ = false;
-    at::Device device_{at::kCPU};
     std::vector<Slot> slots_;
     std::shared_ptr<WorkerThreads> workers_{};
     std::uint64_t job_ = 0;

@@ -53,10 +53,11 @@ void for_each_batch(Loader& loader, at::Device device, std::int64_t first, std::
     }
     auto position = [&] {
         if constexpr (BeginsOnDevice<Loader>) {
-            return loader.begin_on(device);
-        } else {
-            return std::begin(loader);
+            if (!device.is_cpu()) {
+                return loader.begin_on(device);
+            }
         }
+        return std::begin(loader);
     }();
     const auto end = std::end(loader);
     std::int64_t index = placed ? first : 0;
@@ -157,11 +158,10 @@ template <class H, class Run>
 inline constexpr bool someone_transfers = H::template names<typename Run::module_type> ||
                                           (Run::has_datamodule &&
                                            H::template names<typename Run::source_type>);
-/// Whether a batch goes to the device through a hook, which may want it as the loader made it.
+/// Whether a hook brings batches to the device, or may want them as the loader made them.
 template <class Run>
-inline constexpr bool transfers_by_hooks = someone_transfers<hooks::on_before_batch_transfer, Run> ||
-                                           someone_transfers<hooks::transfer_batch_to_device, Run> ||
-                                           someone_transfers<hooks::on_after_batch_transfer, Run>;
+inline constexpr bool transfers_by_hooks =
+    someone_transfers<hooks::on_before_batch_transfer, Run> || someone_transfers<hooks::transfer_batch_to_device, Run>;
 /// Where a loader that can is to bring its batches.
 template <class Run>
 at::Device wanted_device(const Run& run) {
@@ -178,7 +178,7 @@ struct TypeOfBatch {
 /// The batch that the steps see: what the loader gives, after the transfer hooks.
 template <class Run, class Batch>
 consteval auto moved_batch() {
-    if constexpr (transfers_by_hooks<Run>) {
+    if constexpr (transfers_by_hooks<Run> || someone_transfers<hooks::on_after_batch_transfer, Run>) {
         return decltype(with_transferred(std::declval<Run&>(), std::declval<const Batch&>(), std::int64_t{},
                                          TypeOfBatch{})){};
     } else {

@@ -16,6 +16,7 @@
 #include <lit/loops/trainer_options.hpp>
 
 #include <ATen/core/grad_mode.h>
+#include <c10/core/Device.h>
 
 #include <chrono>
 #include <cstdint>

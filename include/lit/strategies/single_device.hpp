@@ -4,6 +4,7 @@
 #include <lit/core/error.hpp>
 #include <lit/strategies/strategy.hpp>
 
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/cuda.h>
 
 #include <cstdint>
@@ -24,7 +25,7 @@ struct SingleDeviceOptions {
     std::int64_t index = 0;  ///< which CUDA device
 };
 
-/// One process, one device.
+/// One process, one device. Of several GPUs it becomes the thread's current one, where tensors go that are made on "CUDA".
 ///
 /// Errors  ConfigError when a CUDA device is asked for that is not there.
 /// Source  Lightning `SingleDeviceStrategy`; after a run the module is on the CPU again, as there.
@@ -44,6 +45,7 @@ class SingleDevice {
                               std::to_string(count) + ". Use Accelerator::cpu, or an index below that.");
         }
         device_ = at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(options_.index));
+        c10::impl::VirtualGuardImpl(device_.type()).setDevice(device_);
     }
     [[nodiscard]] at::Device device() const { return device_; }
     [[nodiscard]] SingleProcess collective() const { return {}; }
