@@ -61,8 +61,8 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
         return {at::kCUDA, std::exchange(current_device, to.has_index() ? to.index() : current_device)};
     }
     [[nodiscard]] at::Device getDevice() const override { return here(); }
-    void setDevice(at::Device to) const override { exchangeDevice(to); }
-    void uncheckedSetDevice(at::Device to) const noexcept override { exchangeDevice(to); }
+    void setDevice(at::Device to) const override { static_cast<void>(exchangeDevice(to)); }
+    void uncheckedSetDevice(at::Device to) const noexcept override { static_cast<void>(exchangeDevice(to)); }
     [[nodiscard]] c10::DeviceIndex deviceCount() const noexcept override { return devices; }
     [[nodiscard]] c10::Stream getStream(at::Device on) const override { return stream(on, current_stream); }
     [[nodiscard]] c10::Stream getDefaultStream(at::Device on) const override { return stream(on, 0); }
