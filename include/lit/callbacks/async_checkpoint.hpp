@@ -71,6 +71,4 @@ class AsyncCheckpoint {
     std::unique_ptr<BackgroundWriter> writer_;
 };
 
-static_assert(CallbackPolicy<AsyncCheckpoint> && CheckpointIOPolicy<AsyncCheckpoint>);
-
 }  // namespace lit

@@ -145,6 +145,4 @@ class BackboneFinetuning : public BaseFinetuning<BackboneFinetuning<Schedule>> {
     std::optional<double> previous_;
 };
 
-static_assert(CallbackPolicy<BackboneFinetuning<>> && StatefulCallback<BackboneFinetuning<>>);
-
 }  // namespace lit

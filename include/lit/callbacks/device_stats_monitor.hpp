@@ -108,6 +108,4 @@ class DeviceStatsMonitor {
     std::vector<Scalar> row_{};
 };
 
-static_assert(CallbackPolicy<DeviceStatsMonitor>);
-
 }  // namespace lit

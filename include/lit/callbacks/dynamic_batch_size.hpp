@@ -87,7 +87,4 @@ class DynamicBatchSize {
     std::optional<std::int64_t> current_;
 };
 
-static_assert(CallbackPolicy<DynamicBatchSize> && SizesBatches<DynamicBatchSize> &&
-              StatefulCallback<DynamicBatchSize>);
-
 }  // namespace lit

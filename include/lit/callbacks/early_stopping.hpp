@@ -246,6 +246,4 @@ class EarlyStopping {
     std::optional<std::string> message_;
 };
 
-static_assert(CallbackPolicy<EarlyStopping<"val_loss">> && StatefulCallback<EarlyStopping<"val_loss">>);
-
 }  // namespace lit

@@ -62,6 +62,4 @@ class EMAWeightAveraging : public detail::WeightAverager<EMAWeightAveraging> {
     ExponentialAverage average_;
 };
 
-static_assert(CallbackPolicy<EMAWeightAveraging> && StatefulCallback<EMAWeightAveraging>);
-
 }  // namespace lit

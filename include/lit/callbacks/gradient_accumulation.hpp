@@ -39,6 +39,5 @@ class GradientAccumulation {
  private:
     GradientAccumulationOptions options_;
 };
-static_assert(CallbackPolicy<GradientAccumulation> && AccumulatesGradients<GradientAccumulation>);
 
 }  // namespace lit

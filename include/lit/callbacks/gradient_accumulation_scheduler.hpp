@@ -122,7 +122,5 @@ class GradientAccumulationScheduler {
     std::map<std::int64_t, std::int64_t> scheduling_;
     std::int64_t current_ = 1;
 };
-static_assert(CallbackPolicy<GradientAccumulationScheduler> &&
-              AccumulatesGradients<GradientAccumulationScheduler>);
 
 }  // namespace lit

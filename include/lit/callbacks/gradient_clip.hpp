@@ -31,6 +31,5 @@ class GradientClip {
     double value_;
     ClipAlgorithm algorithm_;
 };
-static_assert(CallbackPolicy<GradientClip> && ClipsGradients<GradientClip>);
 
 }  // namespace lit

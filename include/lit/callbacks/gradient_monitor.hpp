@@ -201,6 +201,4 @@ class GradientMonitor {
     bool told_ = false;
 };
 
-static_assert(CallbackPolicy<GradientMonitor>);
-
 }  // namespace lit

@@ -165,6 +165,4 @@ class LearningRateMonitor {
     std::vector<Scalar> row_;
 };
 
-static_assert(CallbackPolicy<LearningRateMonitor>);
-
 }  // namespace lit

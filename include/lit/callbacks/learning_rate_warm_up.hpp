@@ -66,6 +66,4 @@ class LearningRateWarmUp {
     LearningRateWarmUpOptions options_;
 };
 
-static_assert(CallbackPolicy<LearningRateWarmUp> && ScalesLearningRates<LearningRateWarmUp>);
-
 }  // namespace lit

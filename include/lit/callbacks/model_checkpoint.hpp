@@ -319,6 +319,4 @@ class ModelCheckpoint {
     bool told_of_missing_ = false;
 };
 
-static_assert(CallbackPolicy<ModelCheckpoint<>> && StatefulCallback<ModelCheckpoint<>>);
-
 }  // namespace lit

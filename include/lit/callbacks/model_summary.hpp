@@ -48,8 +48,6 @@ class ModelSummary {
     ModelSummaryOptions options_;
 };
 
-static_assert(CallbackPolicy<ModelSummary>);
-
 }  // namespace lit
 
 #if !defined(LIT_COMPILED)

@@ -86,6 +86,4 @@ class OnExceptionCheckpoint {
     OnExceptionCheckpointOptions options_;
 };
 
-static_assert(CallbackPolicy<OnExceptionCheckpoint>);
-
 }  // namespace lit

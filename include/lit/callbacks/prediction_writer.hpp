@@ -107,6 +107,4 @@ class PredictionWriter : public BasePredictionWriter<PredictionWriter> {
     std::filesystem::path dirpath_;
 };
 
-static_assert(CallbackPolicy<PredictionWriter>);
-
 }  // namespace lit

@@ -223,6 +223,4 @@ class ProgressBar {
     bool stays_ = false;
 };
 
-static_assert(CallbackPolicy<ProgressBar>);
-
 }  // namespace lit

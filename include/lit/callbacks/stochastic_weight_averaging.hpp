@@ -392,7 +392,6 @@ class StochasticWeightAveraging {
     bool skips_backward_ = false;
 };
 
-static_assert(CallbackPolicy<StochasticWeightAveraging<>> && StatefulCallback<StochasticWeightAveraging<>>);
 static_assert(ReplacesSchedule<StochasticWeightAveraging<>> && PassesOverData<StochasticWeightAveraging<>>);
 
 }  // namespace lit

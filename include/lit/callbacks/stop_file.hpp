@@ -83,6 +83,4 @@ class StopFile {
     bool seen_ = false;
 };
 
-static_assert(CallbackPolicy<StopFile>);
-
 }  // namespace lit

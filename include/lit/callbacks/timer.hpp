@@ -92,7 +92,6 @@ class Timer {
     StageClock clock_;
 };
 
-static_assert(CallbackPolicy<Timer>);
 static_assert(StatefulCallback<Timer>);
 
 }  // namespace lit

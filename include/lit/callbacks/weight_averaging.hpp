@@ -116,6 +116,4 @@ class WeightAveraging : public detail::WeightAverager<WeightAveraging<Average, S
     [[no_unique_address]] detail::HeldCallable<ShouldUpdate> should_update_;
 };
 
-static_assert(CallbackPolicy<WeightAveraging<>> && StatefulCallback<WeightAveraging<>>);
-
 }  // namespace lit

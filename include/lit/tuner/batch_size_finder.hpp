@@ -232,6 +232,5 @@ class BatchSizeFinder {
     BatchSizeFinderOptions options_;
     std::optional<std::int64_t> optimal_batch_size_;
 };
-static_assert(CallbackPolicy<BatchSizeFinder<>>);
 
 }  // namespace lit

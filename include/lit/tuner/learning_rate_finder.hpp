@@ -196,6 +196,5 @@ class LearningRateFinder {
     LearningRateFinderOptions options_;
     std::optional<LRFindResult> optimal_lr_;
 };
-static_assert(CallbackPolicy<LearningRateFinder<>>);
 
 }  // namespace lit
