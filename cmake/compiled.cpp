@@ -44,6 +44,7 @@
 #include <lit/core/impl/throughput.hpp>
 #include <lit/core/impl/value.hpp>
 #include <lit/core/impl/yaml.hpp>
+#include <lit/data/impl/data_loader_options.hpp>
 #include <lit/data/impl/device_copy.hpp>
 #include <lit/data/impl/idx.hpp>
 #include <lit/data/impl/mnist.hpp>

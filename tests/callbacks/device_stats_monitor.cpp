@@ -5,12 +5,10 @@
 #include "callbacks/scripted.hpp"
 
 #include <lit/callbacks/device_stats_monitor.hpp>
-#include <lit/strategies/single_device.hpp>
 
 #include <optional>
 #include <string>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 namespace {
@@ -39,19 +37,13 @@ Texts lines(const KeptRows& kept) {
     return all;
 }
 
-template <class... Components>
-auto on_the_cpu(lit::TrainerOptions options, Components... components) {
-    return lit::Trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{}, std::move(options),
-                        std::move(components)...};
-}
-
 }  // namespace
 
 TEST_SUITE("callbacks/device_stats_monitor") {
     TEST_CASE("logs around the batches for which a row is due, under Lightning's names") {
         // Lightning 2.6.6, the same loaders and options, with psutil's three functions replaced.
-        auto trainer = on_the_cpu({.max_epochs = 2, .num_sanity_val_steps = 1, .log_every_n_steps = 2},
-                                  DeviceStatsMonitor{}, KeptRows{"DeviceStats"});
+        auto trainer = scripted::trainer_on_the_cpu({.max_epochs = 2, .num_sanity_val_steps = 1, .log_every_n_steps = 2},
+                                                    DeviceStatsMonitor{}, KeptRows{"DeviceStats"});
         Script module;
         trainer.fit(module, scripted::batches(4), scripted::batches(2));
         const std::string stats = " cpu_vm_percent cpu_percent cpu_swap_percent";
@@ -79,8 +71,8 @@ TEST_SUITE("callbacks/device_stats_monitor") {
     TEST_CASE("on the CPU false means never, true and nothing mean once") {
         for (const auto cpu_stats : {std::optional<bool>(), std::optional(true), std::optional(false)}) {
             auto trainer =
-                on_the_cpu({.max_epochs = 1, .log_every_n_steps = 1}, DeviceStatsMonitor{{.cpu_stats = cpu_stats}},
-                           KeptRows{"DeviceStats"});
+                scripted::trainer_on_the_cpu({.max_epochs = 1, .log_every_n_steps = 1},
+                                             DeviceStatsMonitor{{.cpu_stats = cpu_stats}}, KeptRows{"DeviceStats"});
             Script module;
             trainer.fit(module, scripted::batches(1));
             const auto& rows = trainer.get<KeptRows>().rows;
@@ -104,7 +96,7 @@ TEST_SUITE("callbacks/device_stats_monitor") {
     }
     TEST_CASE("a trainer without a logger is refused when training begins, and only then") {
         Script module;
-        auto trainer = on_the_cpu({.max_epochs = 1}, DeviceStatsMonitor{});
+        auto trainer = scripted::trainer_on_the_cpu({.max_epochs = 1}, DeviceStatsMonitor{});
         CHECK_THROWS_WITH_AS(trainer.fit(module, scripted::batches(1)),
                              doctest::Contains("DeviceStatsMonitor: this trainer has no logger"),
                              lit::ConfigError);

@@ -5,6 +5,7 @@
 #include <lit/module/module.hpp>
 #include <lit/optim/sgd.hpp>
 #include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
 #include <lit/trainer/trainer.hpp>
 
 #include "support/any_device.hpp"
@@ -68,6 +69,13 @@ inline std::vector<lit::Example> batches(int count) {
 template <class... Components>
 auto trainer(lit::TrainerOptions options, Components... components) {
     return lit::Trainer{lit::testing::any_device(), lit::Fp32{}, std::move(options), std::move(components)...};
+}
+
+/// Where the numbers are the CPU's.
+template <class... Components>
+auto trainer_on_the_cpu(lit::TrainerOptions options, Components... components) {
+    return lit::Trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{}, std::move(options),
+                        std::move(components)...};
 }
 
 /// A folder of its own, removed with everything in it.

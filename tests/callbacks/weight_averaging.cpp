@@ -9,7 +9,6 @@
 #include <lit/callbacks/weight_averaging.hpp>
 #include <lit/checkpoint/file.hpp>
 #include <lit/checkpoint/load_from_checkpoint.hpp>
-#include <lit/strategies/single_device.hpp>
 
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
@@ -105,20 +104,14 @@ auto trainer_of(std::int64_t epochs, Components... components) {
     return scripted::trainer({.max_epochs = epochs, .num_sanity_val_steps = 1}, std::move(components)...);
 }
 
-/// With the numbers of the CPU: on a GPU the averages are rounded otherwise, as Lightning's are.
-template <class... Components>
-auto on_the_cpu(std::int64_t epochs, Components... components) {
-    return lit::Trainer{lit::SingleDevice{{.accelerator = lit::Accelerator::cpu}}, lit::Fp32{},
-                        lit::TrainerOptions{.max_epochs = epochs, .num_sanity_val_steps = 1}, std::move(components)...};
-}
-
 constexpr Seen untouched{0, 0.5, -1.0, 0, 0.0, 0.0};
 
 }  // namespace
 
 TEST_SUITE("callbacks/weight_averaging") {
     TEST_CASE("the mean of all steps stands in during validation and is the module's in the end") {
-        auto trainer = on_the_cpu(2, lit::WeightAveraging{});
+        // On a GPU the averages are rounded otherwise, as Lightning's are.
+        auto trainer = scripted::trainer_on_the_cpu({.max_epochs = 2, .num_sanity_val_steps = 1}, lit::WeightAveraging{});
         Walker module;
         trainer.fit(module, batches(3), batches(1));
         const std::vector<Seen> validated{

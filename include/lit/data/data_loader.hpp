@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <lit/core/batch.hpp>
 #include <lit/core/error.hpp>
 #include <lit/core/rng_state.hpp>
 #include <lit/core/value.hpp>
+#include <lit/data/data_loader_options.hpp>
 #include <lit/data/dataset.hpp>
 #include <lit/data/distributed_sampler.hpp>
 #include <lit/data/epoch_ahead.hpp>
@@ -30,18 +30,6 @@
 #include <vector>
 
 namespace lit {
-
-struct DataLoaderOptions {
-    std::int64_t batch_size = 1;
-    bool shuffle = false;
-    bool drop_last = false;              ///< leave out a last batch that is not full
-    std::int64_t num_workers = 0;        ///< threads that gather ahead; 0: the caller gathers when it asks
-    std::int64_t prefetch_factor = 2;    ///< batches held ready per worker
-    std::optional<std::int64_t> seed{};  ///< epoch e is ordered by seed + e; empty: by the global generator
-    bool pin_memory = false;             ///< batches in page-locked memory; without a GPU it has no effect
-    bool persistent_workers = false;     ///< threads stay from epoch to epoch, and may begin the next one early
-    bool prefetch_to_device = false;     ///< workers copy their batches to the run's device as well
-};
 
 /// No sampler of one's own: `shuffle` decides.
 struct DefaultSampler {};
@@ -288,38 +276,7 @@ class DataLoader {
     }
 
     void check() const {
-        const auto refuse = [](const std::string& what) { throw ConfigError("DataLoader: " + what); };
-        if (options_.batch_size < 1) {
-            refuse("batch_size = " + std::to_string(options_.batch_size) + ", expected at least 1.");
-        }
-        if (options_.num_workers < 0) {
-            refuse("num_workers = " + std::to_string(options_.num_workers) +
-                   ", expected 0 (gather in the caller) or a number of threads.");
-        }
-        if (options_.prefetch_factor < 1) {
-            refuse("prefetch_factor = " + std::to_string(options_.prefetch_factor) +
-                   ", expected at least 1.");
-        }
-        if (options_.persistent_workers && options_.num_workers == 0) {
-            refuse("persistent_workers = true with num_workers = 0; there is no thread to keep. Set num_workers, or "
-                   "leave it out.");
-        }
-        if (options_.prefetch_to_device && options_.num_workers == 0) {
-            refuse("prefetch_to_device = true with num_workers = 0; there is no thread to copy beside the run. Set num_workers, "
-                   "or leave it out.");
-        }
-        if (options_.prefetch_to_device && detail::MovesItself<batch_type> && !std::same_as<batch_type, at::Tensor>) {
-            refuse("prefetch_to_device = true, but this batch type has a to(device) of its own, which the trainer calls. Leave "
-                   "one of them out.");
-        }
-        if (options_.prefetch_to_device && !MappableBatch<batch_type>) {
-            refuse("prefetch_to_device = true, but the tensors of this batch type cannot be reached. Build the batch of tensors, "
-                   "tuples, vectors and aggregates, or leave it out.");
-        }
-        if (options_.shuffle && !std::same_as<Sampler, DefaultSampler>) {
-            refuse(
-                "shuffle = true together with a sampler; the sampler decides the order, leave shuffle out.");
-        }
+        options_.check(!std::same_as<Sampler, DefaultSampler>, detail::way_to_device<batch_type>());
     }
 
     /// Whether the order and the batches' generators are functions of the epoch's number alone.
