@@ -25,11 +25,13 @@ struct Data : lit::DataModule<Data> {
             parts = {std::move(train), std::move(val)};
         }
     }
+    // [readme]
     auto train_dataloader() {
         return lit::DataLoader{lit::mapped(parts.at(0), normalized),
                                {.batch_size = batch_size, .shuffle = true, .num_workers = 1,
-                                .seed = static_cast<std::int64_t>(seed)}};
+                                .seed = static_cast<std::int64_t>(seed), .persistent_workers = true}};
     }
+    // [readme]
     auto val_dataloader() { return lit::DataLoader{lit::mapped(parts.at(1), normalized), {.batch_size = 500}}; }
     auto test_dataloader() {
         return lit::DataLoader{lit::mapped(lit::FashionMNIST{folder, false}, normalized), {.batch_size = 500}};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The network of examples/minimal, its layers as types: sizes are checked by the compiler, and the training step needs no autograd.
+// [readme]
 #include <lit/lit.hpp>
 #include <lit/module/nn.hpp>
 
@@ -9,7 +10,6 @@ namespace nn = lit::nn;
 
 struct Digits : lit::Module<Digits> {
     using Logs = lit::Logs<"train_loss", "val_loss">;
-    // [readme]
     using Net = nn::Sequential<nn::Shape<28, 28>, nn::Flatten, nn::Linear<784, 128>, nn::ReLU, nn::Linear<128, 10>>;
     Net net = register_module("net", Net());
 

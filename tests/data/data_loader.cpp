@@ -320,6 +320,18 @@ TEST_SUITE("data/data_loader") {
         loader.set_sequential();
         CHECK(walk(loader) == Epoch{{1, 3, 5}, {7}});
     }
+
+    TEST_CASE("a sampler that gives fewer indices than it says is refused") {
+        struct Short {
+            [[nodiscard]] static std::int64_t size() { return 8; }
+            [[nodiscard]] static Numbers indices(std::int64_t /*epoch*/) { return {1, 2, 3}; }
+        };
+        lit::DataLoader loader{numbers(8), Short{}, {.batch_size = 2}};
+        CHECK_THROWS_WITH_AS(static_cast<void>(loader.begin()), doctest::Contains("the sampler gave 3 indices; expected 8"),
+                             lit::ConfigError);
+        loader.shard({.rank = 1, .world_size = 2});
+        CHECK_THROWS_AS(static_cast<void>(loader.begin()), lit::ConfigError);
+    }
     TEST_CASE("bad settings are refused when the loader is made") {
         CHECK_THROWS_WITH_AS((lit::DataLoader{numbers(4), {.batch_size = 0}}),
                              "DataLoader: batch_size = 0, expected at least 1.", lit::ConfigError);
@@ -533,6 +545,20 @@ TEST_SUITE("data/data_loader") {
         CHECK(order(second) == std::vector<std::int64_t>(whole.begin() + 15, whole.end()));
         CHECK(at::equal(before, lit::get_rng_state()));
         CHECK(order(second) != whole);
+    }
+
+    TEST_CASE("an epoch inside of another leaves the state of the outer one in place") {
+        const auto drawn_from = [](const auto& loader) { return loader.state_dict().at("rng_state").tensor(); };
+        lit::DataLoader loader{numbers(20), {.shuffle = true}};
+        auto outer = std::optional(loader.begin());
+        const at::Tensor state = drawn_from(loader);
+        static_cast<void>(walk(loader));
+        CHECK(at::equal(drawn_from(loader), state));
+        auto copy = loader;
+        static_cast<void>(walk(copy));
+        CHECK(!at::equal(drawn_from(copy), state));
+        outer.reset();
+        CHECK(!at::equal(drawn_from(loader), state));
     }
 
     TEST_CASE("going on at batch k gathers as little for every k") {

@@ -2,6 +2,7 @@
 // A fit that an exception or Ctrl+C ended, and what its trainer and its module are good for afterwards.
 #include <lit/loops/fit_loop.hpp>
 
+#include <lit/callbacks/gradient_accumulation.hpp>
 #include <lit/callbacks/on_exception_checkpoint.hpp>
 #include <lit/checkpoint/file.hpp>
 #include <lit/core/interrupt.hpp>
@@ -43,6 +44,14 @@ struct Interrupted : probe::LineBase<Interrupted> {
     auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 0.01}}; }
 };
 
+struct InterruptsBefore {
+    std::int64_t batch;
+    void on_train_batch_start(auto& /*trainer*/, auto& /*module*/, const auto& /*batch*/, std::int64_t batch_idx) const {
+        if (batch_idx == batch) {
+            throw lit::KeyboardInterrupt();
+        }
+    }
+};
 struct KeepsProgress {
     lit::FitProgress* kept;
     void on_train_end(auto& trainer, auto& /*module*/) { *kept = trainer.progress(); }
@@ -95,6 +104,44 @@ TEST_SUITE("loops/broken_off") {
         auto trainer = probe::trainer({.max_epochs = 2});
         trainer.fit(resumed, data, {.ckpt_path = file.string()});
         CHECK(resumed.trained == std::vector<std::int64_t>{100, 101, 102, 103});
+    }
+
+    TEST_CASE("the batch that was broken off is trained on after resuming, the last one of an epoch too") {
+        auto data = probe::batches(4);
+        for (const std::int64_t step : {0, 1, 2, 3, 4, 5, 6, 7}) {
+            CAPTURE(step);
+            const semantics::Folder folder;
+            Interrupted module, resumed;
+            module.train_step_to_fail = step;
+            auto first = probe::trainer({.max_epochs = 2},
+                                        lit::OnExceptionCheckpoint{{.dirpath = folder.path(), .filename = "last"}});
+            CHECK(first.fit(module, data).status == lit::Status::interrupted);
+            auto second = probe::trainer({.max_epochs = 2});
+            CHECK(second.fit(resumed, data, {.ckpt_path = (folder.path() / "last.ckpt").string()}).global_step == 8);
+            std::vector<std::int64_t> trained = module.trained;
+            trained.insert(trained.end(), resumed.trained.begin(), resumed.trained.end());
+            CHECK(trained == std::vector<std::int64_t>{0, 1, 2, 3, 100, 101, 102, 103});
+        }
+    }
+
+    TEST_CASE("of an open window the gradients are kept where the last batch had not begun") {
+        auto data = probe::batches(4);
+        const auto trained = [&](std::int64_t stop_at) {
+            const semantics::Folder folder;
+            Interrupted module;
+            auto first = probe::trainer({.max_epochs = 1}, lit::GradientAccumulation{4}, InterruptsBefore{stop_at},
+                                        lit::OnExceptionCheckpoint{{.dirpath = folder.path(), .filename = "last"}});
+            if (first.fit(module, data).finished()) {
+                return module.value();
+            }
+            Interrupted resumed;
+            auto second = probe::trainer({.max_epochs = 1}, lit::GradientAccumulation{4});
+            second.fit(resumed, data, {.ckpt_path = (folder.path() / "last.ckpt").string()});
+            return resumed.value();
+        };
+        for (const std::int64_t batch : {1, 2, 3}) {
+            CHECK(trained(batch) == trained(-1));
+        }
     }
 
     TEST_CASE("an interrupted validation leaves the module in training mode, and no values behind") {

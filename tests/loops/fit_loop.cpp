@@ -3,13 +3,20 @@
 
 #include <lit/callbacks/gradient_accumulation.hpp>
 #include <lit/callbacks/gradient_clip.hpp>
+#include <lit/data/data_loader.hpp>
+#include <lit/data/tensor_dataset.hpp>
 #include <lit/optim/step_lr.hpp>
 
 #include "loops/probe.hpp"
+#include "loops/saves_at.hpp"
+#include "loops/semantics_tools.hpp"
 #include "support/doctest.hpp"
 
+#include <iterator>
+#include <optional>
 #include <stdexcept>
 #include <tuple>
+#include <vector>
 
 namespace {
 
@@ -285,6 +292,26 @@ struct StopsAtOnce {
     void on_train_batch_end(auto& trainer, auto& /*module*/) const { trainer.request_stop(); }
 };
 
+using ShuffledLoader = lit::DataLoader<lit::TensorDataset>;
+/// Writes down the order of what it is trained on.
+struct Ordered : probe::LineBase<Ordered> {
+    std::vector<float> seen;
+    at::Tensor training_step(const lit::Example& batch) {
+        seen.push_back(batch.data.item<float>());
+        return loss(batch.data);
+    }
+    void validation_step(const lit::Example& /*batch*/) {}
+    auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 1e-3}}; }
+};
+struct Walks {
+    ShuffledLoader* loader;
+    void on_train_epoch_start(auto& /*trainer*/, auto& /*module*/) const {
+        if (loader != nullptr) {
+            CHECK(std::ranges::distance(loader->begin(), loader->end()) == 6);
+        }
+    }
+};
+
 }  // namespace
 
 TEST_SUITE("loops/fit_loop") {
@@ -459,6 +486,53 @@ TEST_SUITE("loops/fit_loop") {
         CHECK(told({.max_epochs = 2, .reload_dataloaders_every_n_epochs = 1}) ==
               Tape{"set_epoch 0", "begin", "validation", "set_epoch 1", "begin", "validation", "drop"});
         CHECK(told({.max_epochs = 2}, StopsAtOnce{}) == Tape{"set_epoch 0", "begin", "validation", "drop"});
+    }
+
+    TEST_CASE("a hook that walks through the training loader changes no order") {
+        const auto trained = [](bool walks) {
+            ShuffledLoader train{{at::arange(6, at::kFloat), at::arange(6)}, {.shuffle = true, .seed = 3}};
+            Ordered module;
+            auto trainer = probe::trainer({.max_epochs = 2}, Walks{walks ? &train : nullptr});
+            trainer.fit(module, train);
+            return module.seen;
+        };
+        CHECK(trained(true) == trained(false));
+    }
+
+    TEST_CASE("one loader for training and validation trains on each sample once after resuming") {
+        const semantics::Folder folder;
+        const std::string file = (folder.path() / "first.ckpt").string();
+        for (const std::optional<std::int64_t> seed : {std::optional<std::int64_t>(), std::optional<std::int64_t>(3)}) {
+            for (const std::int64_t step : {3, 5}) {  // at 3 the validation is still to come
+                CAPTURE(step);
+                ShuffledLoader loader{{at::arange(6, at::kFloat), at::arange(6)}, {.shuffle = true, .seed = seed}};
+                const lit::TrainerOptions options{.max_epochs = 1, .val_check_interval = 3, .num_sanity_val_steps = 0};
+                Ordered whole, resumed;
+                probe::trainer(options, probe::SavesAt{.path = file, .step = step}).fit(whole, loader, loader);
+                probe::trainer(options).fit(resumed, loader, loader, {.ckpt_path = file});
+                CHECK(resumed.seen == std::vector<float>(whole.seen.begin() + step, whole.seen.end()));
+            }
+        }
+    }
+
+    TEST_CASE("an order that is not gone on with is not that of the next epoch") {
+        const semantics::Folder folder;
+        const std::string file = (folder.path() / "first.ckpt").string();
+        ShuffledLoader loader{{at::arange(12, at::kFloat), at::arange(12)}, {.shuffle = true}};
+        Ordered first, resumed;
+        probe::trainer({.max_epochs = 1}, probe::SavesAt{.path = file, .step = 10}).fit(first, loader);
+        auto trainer = probe::trainer({.max_epochs = 2, .limit_train_batches = 10});
+        trainer.fit(resumed, loader, {.ckpt_path = file});
+        REQUIRE(resumed.seen.size() == 10);
+        CHECK(resumed.seen != std::vector<float>(first.seen.begin(), first.seen.begin() + 10));
+    }
+
+    TEST_CASE("no batch at all ends a fit, whatever the validation's interval") {
+        probe::Line module;
+        std::vector<at::Tensor> none;
+        auto val = probe::batches(1);
+        auto trainer = probe::trainer({.max_epochs = 1, .val_check_interval = 1});
+        CHECK(trainer.fit(module, none, val).global_step == 0);
     }
 
     TEST_CASE("a request to stop waits for the minimum of epochs and steps") {

@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 #include <vector>
 
 /// Steps that compute their gradients without autograd, on several ranks.
@@ -55,6 +56,11 @@ struct ByHand : Base<ByHand> {
         trainer.manual_backward(net->step<nn::CrossEntropy>(batch.data, batch.target));
         optimizer.step();
     }
+};
+
+/// Scales the loss by a power of two, which loses no bit; the optimizer steps with what was scaled.
+struct Scaled : lit::Fp32 {
+    [[nodiscard]] static at::Tensor scale(const at::Tensor& loss) { return loss * 1024; }
 };
 
 /// The modules of two ranks, trained with data of their own.
@@ -112,6 +118,20 @@ TEST_SUITE("loops/own_gradients") {
 
     TEST_CASE("manual_backward takes a static network's step, and averages its gradients") {
         check_same(trained<ByHand>(), trained<Static>());
+    }
+
+    TEST_CASE("a precision that scales the loss scales these gradients too") {
+        std::vector<lit::Example> data{{at::randn({8, 6}), at::randint(4, {8}, at::kLong)},
+                                       {at::randn({8, 6}), at::randint(4, {8}, at::kLong)}};
+        const auto trained = [&]<class M>(std::type_identity<M>, auto precision, auto... components) {
+            torch::manual_seed(4);
+            auto module = std::make_unique<M>();
+            lit::Trainer{lit::SingleDevice{}, precision, lit::TrainerOptions{.max_epochs = 2}, components...}.fit(*module, data);
+            return module;
+        };
+        const auto automatic = trained(std::type_identity<ByAutograd>(), Scaled{}, lit::GradientAccumulation(2));
+        check_equal(*trained(std::type_identity<Static>(), Scaled{}, lit::GradientAccumulation(2)), *automatic);
+        check_equal(*trained(std::type_identity<ByHand>(), Scaled{}), *trained(std::type_identity<Static>(), Scaled{}));
     }
 
     TEST_CASE("one process computes as without a strategy of several") {

@@ -124,6 +124,11 @@ struct Raises {
     void on_exception(auto&, auto&, const std::exception& error) { heard->push_back(error.what()); }
 };
 
+struct RaisesAtTheEnd {
+    int signal;
+    void on_train_end(auto& /*trainer*/, auto& /*module*/) const { std::raise(signal); }
+};
+
 struct Interrupts : Empty {
     void on_train_batch_start(auto&, auto&) { throw lit::KeyboardInterrupt(); }
 };
@@ -273,7 +278,10 @@ TEST_SUITE("trainer/trainer") {
             auto train = probe::batches(4);
             auto trainer = probe::trainer({.max_epochs = 3}, Raises{row.signal, row.at, &heard},
                                           probe::Rows{.tape = &tape});
+            const semantics::Stderr said;
             const lit::FitResult result = trainer.fit(module, train);
+            CHECK(said.contains(row.signal == SIGINT ? "lit: fit stopped: Interrupted (SIGINT).\n"
+                                                     : "lit: fit stopped: Terminated (SIGTERM).\n"));
             CHECK(result.status == row.status);
             CHECK_FALSE(result.finished());
             CHECK(result.global_step == row.steps);
@@ -283,6 +291,18 @@ TEST_SUITE("trainer/trainer") {
             std::raise(row.signal);
             CHECK(old_handler_calls == 1);
             std::signal(row.signal, before);
+        }
+    }
+
+    TEST_CASE("Ctrl+C after the last batch is heard, and SIGTERM has nothing left to end") {
+        for (const int signal : {SIGINT, SIGTERM}) {
+            CAPTURE(signal);
+            probe::Line module;
+            auto train = probe::batches(2);
+            auto trainer = probe::trainer({.max_epochs = 1}, RaisesAtTheEnd{signal});
+            const lit::FitResult result = trainer.fit(module, train);
+            CHECK(result.status == (signal == SIGINT ? lit::Status::interrupted : lit::Status::finished));
+            CHECK(result.global_step == 2);
         }
     }
 

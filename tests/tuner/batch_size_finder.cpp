@@ -219,6 +219,19 @@ TEST_SUITE("tuner/batch_size_finder") {
         }
     }
 
+    TEST_CASE("a trial runs also where the fit before has reached its epochs") {
+        auto t = trainer({.max_epochs = 1});
+        Hungry module(8);
+        Numbers data(64);
+        lit::Tuner tuner{t};
+        CHECK(tuner.scale_batch_size<Stage::fit>(module, data) == 8);
+        data.batch_size = 2;
+        t.fit(module, data);
+        module.trained.clear();
+        CHECK(tuner.scale_batch_size<Stage::fit>(module, data) == 8);
+        CHECK(module.trained.size() >= 3);
+    }
+
     TEST_CASE("running out of memory has several names, and nothing else is one") {
         for (const Fault fault : {Fault::c10, Fault::text, Fault::bad_alloc}) {
             auto t = trainer({.max_epochs = 1});

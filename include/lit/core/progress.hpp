@@ -46,6 +46,8 @@ struct Progress {
 struct BatchProgress : Progress {
     bool is_last_batch = false;
 
+    /// Whether the last batch of the epoch was reached, and is not yet to be done again.
+    [[nodiscard]] bool last_is_done() const { return is_last_batch && current.ready == current.processed; }
     void reset_on_run() {
         reset_current();
         is_last_batch = false;

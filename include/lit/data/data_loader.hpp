@@ -7,6 +7,7 @@
 #include <lit/data/data_loader_options.hpp>
 #include <lit/data/dataset.hpp>
 #include <lit/data/distributed_sampler.hpp>
+#include <lit/data/draws_under_way.hpp>
 #include <lit/data/epoch_ahead.hpp>
 #include <lit/data/loader.hpp>
 #include <lit/data/loader_epoch.hpp>
@@ -130,9 +131,11 @@ class DataLoader {
 
      private:
         friend DataLoader;
-        explicit iterator(std::unique_ptr<detail::LoaderEpoch<Dataset>> epoch) : epoch_(std::move(epoch)) {}
+        iterator(std::unique_ptr<detail::LoaderEpoch<Dataset>> epoch, std::shared_ptr<const at::Tensor> drawn_from)
+            : epoch_(std::move(epoch)), drawn_from_(std::move(drawn_from)) {}
 
         std::unique_ptr<detail::LoaderEpoch<Dataset>> epoch_;
+        std::shared_ptr<const at::Tensor> drawn_from_;
     };
 
     DataLoader(const DataLoader&) = default;
@@ -207,9 +210,10 @@ class DataLoader {
         }
         first_batch_ = batch;
     }
-    /// What the order of the epoch under way was drawn from; with a seed there is nothing to remember.
+    /// What the order of the epoch under way was drawn from; with a seed there is nothing to remember. Of several under way
+    /// that is the first one: a validation that walks through the loader of the training begins another one inside of it.
     [[nodiscard]] Dict state_dict() const {
-        const at::Tensor& from = draw_from_.defined() ? draw_from_ : drawn_from_;
+        const at::Tensor from = draw_from_.defined() ? draw_from_ : draws_.first();
         return from.defined() ? Dict{{"rng_state", from}} : Dict();
     }
     /// The next epoch (only that one) has the order of the one in which the state was taken, and draws nothing from the
@@ -272,7 +276,7 @@ class DataLoader {
         }
         ++epoch_;
         epoch->advance();
-        return iterator{std::move(epoch)};
+        return {std::move(epoch), draws_.begin()};
     }
 
     void check() const {
@@ -323,7 +327,8 @@ class DataLoader {
             return detail::mixed_seed(static_cast<std::uint64_t>(*options_.seed), static_cast<std::uint64_t>(epoch));
         };
         if (is_seeded()) {
-            draw_from_ = drawn_from_ = at::Tensor();
+            draw_from_ = at::Tensor();
+            draws_.set_last({});
             return {order(epoch), seeded()};
         }
         std::optional<RngIsolation> without_a_trace;
@@ -332,7 +337,7 @@ class DataLoader {
             set_rng_state(draw_from_);
         }
         draw_from_ = at::Tensor();
-        drawn_from_ = get_rng_state();
+        draws_.set_last(get_rng_state());
         // Python's iter(DataLoader) draws a base seed for its workers, whether it has some or not.
         const std::uint64_t seed = options_.seed ? seeded() : detail::draw_seed();
         return {order(epoch), seed};
@@ -344,6 +349,7 @@ class DataLoader {
         if constexpr (SamplerPolicy<Sampler>) {
             if (!sequential_) {
                 all = sampler_.indices(epoch);
+                detail::check_sampler(*all, sampler_.size());
             }
         } else if (!shard_ && options_.shuffle && !sequential_) {
             all = RandomSampler(dataset_.size(), options_.seed).indices(epoch);
@@ -369,8 +375,8 @@ class DataLoader {
     std::int64_t epoch_ = 0;
     std::int64_t first_batch_ = 0;
     at::Device device_{at::kCPU};  ///< of the epoch under way, and of one that is begun ahead
-    at::Tensor drawn_from_{};  ///< the generator's state where the epoch under way began
-    at::Tensor draw_from_{};   ///< the same of an epoch that goes on
+    detail::DrawsUnderWay draws_{};
+    at::Tensor draw_from_{};  ///< the generator's state for an epoch that goes on
 };
 
 // What is no dataset, or no options, ends in a message.

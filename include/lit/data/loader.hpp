@@ -225,6 +225,16 @@ void set_epoch_if(T& loader, std::int64_t epoch) {
     }
 }
 
+/// Once more where it is another one by now: whoever walked through the loader meanwhile has begun an epoch.
+template <LoaderPolicy T>
+void keep_epoch_if(T& loader, std::int64_t epoch) {
+    if constexpr (SetsEpoch<T> && requires { { deref(loader).epoch() } -> std::convertible_to<std::int64_t>; }) {
+        if (deref(loader).epoch() != epoch) {
+            deref(loader).set_epoch(epoch);
+        }
+    }
+}
+
 /// Has a loader begin an epoch ahead, or drop what it began, if it can.
 template <LoaderPolicy T>
 void prefetch_epoch_if(T& loader, std::int64_t epoch) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <lit/core/error.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <string>
 #include <vector>
 
 namespace lit {
@@ -38,5 +41,17 @@ class SequentialSampler {
     std::int64_t size_;
 };
 static_assert(SamplerPolicy<SequentialSampler>);
+
+namespace detail {
+
+/// Errors  ConfigError for a sampler that gives more or fewer indices than it says.
+inline void check_sampler(const std::vector<std::int64_t>& indices, std::int64_t size) {
+    if (static_cast<std::int64_t>(indices.size()) != size) {
+        throw ConfigError("DataLoader: the sampler gave " + std::to_string(indices.size()) + " indices; expected " +
+                          std::to_string(size) + ", which is its size(). Make the two agree.");
+    }
+}
+
+}  // namespace detail
 
 }  // namespace lit

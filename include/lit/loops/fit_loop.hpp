@@ -183,6 +183,9 @@ class FitLoop {
             progress.validation_batch.total = {};
         }
         if (!(resumed_inside && progress.batch.is_last_batch)) {
+            // Hooks, or a validation that was still due, may have walked through the loader.
+            keep_epoch_if(loader_.get(), progress.epoch.current.processed);
+            take_up_order(first_batch);
             epoch_.run(deref(loader_.get()), first_batch, resumed_inside && placed_, [this] { return limits_.can_stop_early(); },
                        [this] { prefetch_next_epoch(); });
         }
@@ -205,6 +208,9 @@ class FitLoop {
 
     [[nodiscard]] Dict loader_state() {
         if constexpr (stateful) {
+            if (!order_.empty()) {
+                return order_;
+            }
             if (loader_.has_value()) {
                 return deref(loader_.get()).state_dict();
             }
@@ -223,13 +229,19 @@ class FitLoop {
             run_.state().resume_epoch(point.metrics, run_.device());
             in_validation_ = point.in_validation;
             if constexpr (stateful) {
-                if (!point.train_loader.empty()) {
-                    deref(loader_.get()).load_state_dict(point.train_loader);
-                    placed_ = !Seekable<Returned>;
-                }
+                order_ = point.train_loader;
             }
         }
         point.rng.restore(run_.device());
+    }
+    /// Where no batch is to come any more the order would be that of the epoch behind.
+    void take_up_order(std::int64_t first_batch) {
+        if constexpr (stateful) {
+            if (const Dict order = std::exchange(order_, {}); !order.empty() && (!max_batches_ || first_batch < *max_batches_)) {
+                deref(loader_.get()).load_state_dict(order);
+                placed_ = !Seekable<Returned>;
+            }
+        }
     }
 
     /// The next batch of the epoch in which the checkpoint was written.
@@ -240,6 +252,9 @@ class FitLoop {
         // What was processed is done, also when the file was written in the batch's end hooks.
         progress.batch.complete_processed();
         progress.batch.drop_unprocessed();
+        if (next_began) {
+            progress.batch.is_last_batch = false;
+        }
         if (in_validation_) {
             progress.validation_batch.total.ready -= progress.validation_batch.current.ready;
             progress.validation_batch.total.started -= progress.validation_batch.current.started;
@@ -364,6 +379,7 @@ class FitLoop {
     bool loaded_early_ = false;
     bool in_validation_ = false;
     bool ended_epoch_ = false;  ///< of the checkpoint, whose end was under way
+    Dict order_;           ///< the loader's state in the epoch that goes on, until it does
     bool placed_ = false;  ///< the loader's own state says where it goes on
     [[no_unique_address]] BatchSizing<Run> sizing_;
     friend class EstimateScope<Run, FitLoop>;

@@ -76,6 +76,9 @@ class Frame {
             run_.strategy().teardown(run_.module());
             if constexpr (Fitting) {
                 call_all<hooks::on_fit_end>(run_);
+                if (run_.world_size() == 1) {
+                    AskedToEnd::of_this_process().leave(true);  // Ctrl+C after the last batch: as ever, nothing more is to come
+                }
             }
             run_.wait_for_checkpoints();
             teardown(stage);

@@ -133,7 +133,7 @@ class LitEntry {
         }
         point.metrics = state.train_results.state(state.ranks);
         point.gradients = gradients_of_open_window(run_);
-        if (!state.progress.batch.is_last_batch) {  // else the next epoch takes no order up
+        if (!state.progress.batch.last_is_done()) {  // else the next epoch takes no order up
             point.train_loader = state.train_loader.state_dict();
         }
         point.in_validation = state.validation_began.rng.defined();

@@ -25,7 +25,7 @@ template <class Run>
     if constexpr (!automatic_optimization<typename Run::module_type>) {
         return batch.current.processed > 0;
     }
-    return batch.current.processed % run.accumulate_grad_batches() != 0 && !batch.is_last_batch &&
+    return batch.current.processed % run.accumulate_grad_batches() != 0 && !batch.last_is_done() &&
            batch.current.processed != run.num_training_batches();
 }
 

@@ -193,7 +193,7 @@ class Optimization {
     template <class Returned>
     static auto brings_gradients([[maybe_unused]] const Returned& returned, [[maybe_unused]] std::int64_t window) {
         if constexpr (BringsGradients<Returned>) {
-            return [returned, window] { returned.backward(1.0 / static_cast<double>(window)); };
+            return [returned, window](double scale) { returned.backward(scale / static_cast<double>(window)); };
         } else {
             return nullptr;
         }

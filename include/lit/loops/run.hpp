@@ -197,7 +197,7 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
         static_assert(!automatic_optimization<Module>,
                       "lit: manual_backward belongs to manual optimization. Write static constexpr bool "
                       "automatic_optimization = false; in the module, or return the step from training_step.");
-        backward(step.loss, true, [&] { step.backward(1.0); });
+        backward(step.loss, true, [&](double scale) { step.backward(scale); });
     }
     /// Only this optimizer's parameters require gradients until it is untoggled.
     template <class Handle>
@@ -297,7 +297,7 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
         decltype(auto) ranks = collective();
         return signals_.finish(ranks);
     }
-    /// Gradients of the loss, with the hooks around it: by autograd, or as `compute_own()` does.
+    /// Gradients of the loss, with the hooks around it: by autograd, or as `compute_own(scale)` does.
     template <class Compute = std::nullptr_t>
     void backward(const at::Tensor& loss, bool synchronise = true, [[maybe_unused]] Compute compute_own = {}) {
         const at::Tensor scaled = parts_.precision.scale(loss);
@@ -310,7 +310,7 @@ class Run : public detail::LoggerConnector<Run<Parts, Module, Source>>,
             if constexpr (detail::module_listens<hooks::backward, Run, const at::Tensor>) {
                 detail::call_module<hooks::backward>(*this, scaled);
             } else if constexpr (own) {
-                compute_own();
+                compute_own(scaled.is_same(loss) ? 1.0 : parts_.precision.scale(loss.new_ones({})).template item<double>());
             } else {
                 backward_(scaled);
             }

@@ -53,7 +53,7 @@ class TrainingEpochLoop {
         const Limit every = options.val_check_interval ? options.val_check_interval->batches() : Limit(1.0);
         if (every.is_count()) {
             check_every_ = every.count();
-            if (batches && every.count() > *batches && options.check_val_every_n_epoch) {
+            if (batches && *batches > 0 && every.count() > *batches && options.check_val_every_n_epoch) {
                 throw ConfigError("TrainerOptions: val_check_interval = " + every.text() + " is more than the " +
                                   std::to_string(*batches) + " batches of an epoch. Use at most that, or set "
                                   "check_val_every_n_epoch = std::nullopt to count over all epochs.");

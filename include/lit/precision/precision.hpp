@@ -31,7 +31,8 @@ concept StatefulPrecision = requires(P& p, const P& k, const Dict& state) {
 
 /// Chooses the arithmetic of a step and owns loss scaling.
 ///
-/// scale(loss)            0-dim tensor in, 0-dim tensor out, same device; the identity where nothing is scaled.
+/// scale(loss)            0-dim tensor in, 0-dim tensor out, same device; its argument itself where nothing is scaled, else that
+///                        times a number: gradients that come without autograd are multiplied by scale(1).
 /// step(opt)              unscales, steps; false when the step was skipped because a gradient was inf or nan.
 /// forward_scope(device)  an object that lives while a step computes: autocast, or nothing.
 /// state_dict(), load_state_dict(d)  optional: what a checkpoint holds of it (StatefulPrecision).

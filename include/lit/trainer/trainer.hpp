@@ -199,6 +199,7 @@ class Trainer {
                 } catch (const Interrupt& interrupt) {
                     result.status = interrupt.status();
                     result.reason = interrupt.what();
+                    run.print("lit: fit stopped: " + result.reason);
                 }
                 result.epochs = parts.state.current_epoch();
                 result.global_step = parts.state.global_step();

@@ -189,6 +189,9 @@ class BatchSizeFinder {
         if (!options.max_epochs) {
             options.max_epochs = options.max_steps == -1 && !options.max_time ? 1000 : -1;
         }
+        if (*options.max_epochs != -1) {  // a trial runs also where the fit itself is over
+            options.max_epochs = std::max(*options.max_epochs, run.progress().epoch.current.processed + 1);
+        }
         options.max_time.reset();
         options.num_sanity_val_steps = 0;
         options.max_steps = run.global_step() + options_.steps_per_trial;

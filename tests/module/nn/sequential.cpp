@@ -18,7 +18,10 @@
 #include "support/any_device.hpp"
 #include "support/doctest.hpp"
 
+#include <ATen/ops/_efficientzerotensor.h>
+#include <ATen/ops/_neg_view.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
@@ -31,6 +34,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -253,6 +257,105 @@ TEST_SUITE("module/nn/sequential") {
         CHECK_THROWS_WITH_AS(first.backward(), doctest::Contains("backward() of an earlier step"),
                              lit::ConfigError);
         CHECK_NOTHROW(second.backward());
+    }
+
+    TEST_CASE("what changes between a step and its gradients is refused, as autograd does") {
+        const auto check = [](auto net) {
+            at::Tensor x = at::randn({4, 7});
+            at::Tensor target = at::randint(3, {4}, at::kLong);
+            const auto refused = [&](auto&& change) {
+                const auto step = net->template step<nn::CrossEntropy>(x, target);
+                change();
+                CHECK_THROWS_WITH_AS(step.backward(), doctest::Contains("was changed in place after step()"), lit::ConfigError);
+            };
+            refused([&] { x.mul_(2); });
+            refused([&] { target.zero_(); });
+            refused([&] {
+                const at::NoGradGuard no_graph;
+                net->parameters()[1].add_(1);
+            });
+            refused([&] { at::Tensor(net->output()).mul_(2); });
+            const auto step = net->template step<nn::CrossEntropy>(x, target);
+            step.backward();
+            x.mul_(2);
+            CHECK_NOTHROW(net->template step<nn::CrossEntropy>(x, target).backward());
+        };
+        check(Small());
+        check(nn::Sequential<nn::OwnKernels, nn::Linear<7, 5>, nn::ReLU, nn::Linear<5, 3>>());
+    }
+
+    TEST_CASE("graphs that have saved the output or a gradient notice that they are written to") {
+        const auto check = [](auto net) {
+            const at::Tensor x = at::randn({4, 7}), target = at::randint(3, {4}, at::kLong);
+            static_cast<void>(net->template step<nn::CrossEntropy>(x, target));
+            const at::Tensor head = at::randn({4, 3}).requires_grad_();
+            const at::Tensor of_output = (head * net->output()).sum();
+            net->template step<nn::CrossEntropy>(x, target).backward();
+            CHECK_THROWS_WITH(of_output.backward(), doctest::Contains("modified by an inplace operation"));
+            const at::Tensor bias = net->parameters()[1].grad();
+            const at::Tensor of_gradient = (at::ones({5}).requires_grad_() * bias).sum();
+            net->template step<nn::CrossEntropy>(x, target).backward();  // adds to it
+            CHECK_THROWS_WITH(of_gradient.backward(), doctest::Contains("modified by an inplace operation"));
+        };
+        check(Small());
+        check(nn::Sequential<nn::OwnKernels, nn::Linear<7, 5>, nn::ReLU, nn::Linear<5, 3>>());
+    }
+
+    TEST_CASE("a batch that requires a gradient, and the network's own output, are refused") {
+        const auto check = [](auto net) {
+            const at::Tensor x = at::randn({4, 3}), target = at::randn({4, 3});
+            const auto loss = [&](const at::Tensor& batch, const at::Tensor& wanted) {
+                return net->template step<nn::MSELoss>(batch, wanted).loss;
+            };
+            at::Tensor asks = at::randn({4, 3}).requires_grad_();
+            CHECK_THROWS_WITH_AS(static_cast<void>(loss(asks, target)), doctest::Contains("requires a gradient"), lit::ConfigError);
+            CHECK_THROWS_WITH_AS(static_cast<void>(loss(x, asks)), doctest::Contains("requires a gradient"), lit::ConfigError);
+            {
+                const at::NoGradGuard evaluation;
+                CHECK_NOTHROW(static_cast<void>(loss(asks, target)));
+            }
+            static_cast<void>(loss(x, target));
+            CHECK_THROWS_WITH_AS(static_cast<void>(loss(net->output(), target)), doctest::Contains("memory of output()"),
+                                 lit::ConfigError);
+            const at::Tensor kept = net->output();
+            CHECK_THROWS_WITH_AS(static_cast<void>(loss(x, kept)), doctest::Contains("memory of output()"), lit::ConfigError);
+            CHECK(loss(x, kept.clone()).template item<float>() == 0.0F);
+        };
+        check(nn::Sequential<nn::Linear<3, 3>>());
+        check(nn::Sequential<nn::OwnKernels, nn::Linear<3, 3>>());
+    }
+
+    TEST_CASE("a view that is the negative of its memory, and zeros without memory, are taken for what they are") {
+        const auto check = [](auto net) {
+            const at::Tensor x = at::randn({4, 3}), target = at::randn({4, 3});
+            const auto loss = [&](const at::Tensor& batch, const at::Tensor& wanted) {
+                return net->template step<nn::MSELoss>(batch, wanted).loss.template item<float>();
+            };
+            CHECK(loss(at::_neg_view(x), target) == doctest::Approx(loss(-x, target)));
+            CHECK(loss(x, at::_neg_view(target)) == doctest::Approx(loss(x, -target)));
+            CHECK(loss(at::_efficientzerotensor({4, 3}), target) == doctest::Approx(loss(at::zeros({4, 3}), target)));
+        };
+        check(nn::Sequential<nn::Linear<3, 3>>());
+        check(nn::Sequential<nn::OwnKernels, nn::Linear<3, 3>>());
+    }
+
+    TEST_CASE("a square weight that becomes its own transpose is seen") {
+        nn::Sequential<nn::Linear<5, 5>> net;
+        const at::Tensor x = at::randn({4, 5}), target = at::randn({4, 5});
+        static_cast<void>(net->step<nn::MSELoss>(x, target));
+        net->parameters()[0].set_data(net->parameters()[0].detach().t());
+        CHECK(torch::equal(net->step<nn::MSELoss>(x, target).loss, torch::nn::functional::mse_loss(net->forward(x), target)));
+    }
+
+    TEST_CASE("after a batch that memory did not suffice for, a smaller one is computed") {
+        constexpr std::int64_t wide = std::int64_t{1} << 20;
+        nn::Sequential<nn::OwnKernels, nn::Linear<1, wide>, nn::ReLU, nn::Linear<wide, 1>> net;
+        const auto loss = [&](std::int64_t batch) {
+            return net->step<nn::MSELoss>(at::ones({batch, 1}), at::zeros({batch, 1})).loss.item<float>();
+        };
+        const float wanted = loss(2);
+        CHECK_THROWS_AS(static_cast<void>(loss(wide)), std::bad_alloc);  // 4 TB
+        CHECK(loss(64) == doctest::Approx(wanted));
     }
 
     TEST_CASE("a target of squares of other sizes than the output is refused") {

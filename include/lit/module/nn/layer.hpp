@@ -75,6 +75,21 @@ inline bool writable(const at::Tensor& kept) {
     return kept.defined() && (!kept.is_inference() || c10::InferenceMode::is_enabled());
 }
 
+/// Below autograd nobody counts changes: a graph that has saved this tensor is to notice them all the same.
+inline void changed(const at::Tensor& tensor) {
+    if (!tensor.is_inference()) {
+        tensor.unsafeGetTensorImpl()->bump_version();
+    }
+}
+/// How often a tensor was changed in place; 0 for those of inference mode, which do not count.
+inline std::uint64_t changes(const at::Tensor& tensor) {
+    return tensor.is_inference() ? 0 : tensor.unsafeGetTensorImpl()->version_counter().current_version();
+}
+/// Whether the memory holds the numbers themselves, not their negatives or nothing at all.
+inline bool holds_numbers(const at::Tensor& tensor) {
+    return !tensor.is_neg() && !tensor._is_zerotensor();
+}
+
 /// A tensor that is made when it is first needed, and again when the batch has another size.
 class Buffer {
  public:
@@ -97,7 +112,8 @@ class Transposed {
  public:
     const at::Tensor& of(const at::Tensor& matrix) {
         if (!writable(view_) || view_.const_data_ptr() != matrix.const_data_ptr() ||
-            view_.size(1) != matrix.size(0)) {
+            view_.sizes()[1] != matrix.sizes()[0] || view_.strides()[1] != matrix.strides()[0] ||
+            view_.strides()[0] != matrix.strides()[1]) {
             view_ = matrix.t();
         }
         return view_;
@@ -167,6 +183,7 @@ class Gradient {
             at::Tensor& further = second_.like(parameter);
             compute(further);
             grad.add_(further);
+            changed(grad);
         }
     }
 

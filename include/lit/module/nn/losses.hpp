@@ -69,7 +69,8 @@ struct CrossEntropy {
         /// Whether own() can read this target.
         static bool owns(const at::Tensor& y, const at::Tensor& target) {
             return y.dim() == 2 && target.dim() == 1 && target.size(0) == y.size(0) &&
-                   target.scalar_type() == at::kLong && target.device().is_cpu() && target.is_contiguous();
+                   target.scalar_type() == at::kLong && target.device().is_cpu() && target.is_contiguous() &&
+                   detail::holds_numbers(target);
         }
         template <std::int64_t Classes>
         at::Tensor own(const at::Tensor& y, const at::Tensor& target) {
@@ -147,7 +148,7 @@ struct MSELoss {
 
         static bool owns(const at::Tensor& y, const at::Tensor& target) {
             return target.sizes() == y.sizes() && target.scalar_type() == at::kFloat &&
-                   target.device().is_cpu() && target.is_contiguous();
+                   target.device().is_cpu() && target.is_contiguous() && detail::holds_numbers(target);
         }
         template <std::int64_t Numel>
         at::Tensor own(const at::Tensor& y, const at::Tensor& target) {

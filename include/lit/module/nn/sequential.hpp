@@ -24,6 +24,7 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace lit::nn {
 
@@ -41,15 +42,40 @@ struct Shapes<Input, Layer, Rest...> {
                                 std::declval<typename Shapes<output_t<Layer, Input>, Rest...>::type>()));
 };
 
+/// What the compiler says of one layer; it names these three with the message: the place, counted from 0, the layer, and the shape
+/// of a sample that reaches it.
+template <std::size_t Place, class Layer, class Input>
+struct LayerAt {
+    static constexpr bool names_kernels = std::is_same_v<Layer, OwnKernels> || std::is_same_v<Layer, AtenKernels>;
+    static constexpr bool is_layer = requires { typename std::type_identity<output_t<Layer, Input>>; };
+    static_assert(!names_kernels,
+                  "lit: what names the kernels of a lit::nn::Sequential stands before its layers and its shape. Write "
+                  "lit::nn::Sequential<lit::nn::OwnKernels, lit::nn::Linear<16, 32>, ...>.");
+    static_assert(names_kernels || is_layer,
+                  "lit: this type is no layer of a lit::nn::Sequential. Expected one of lit/module/nn.hpp, or a class of "
+                  "your own that is written as lit/module/nn/layer.hpp tells.");
+    static consteval bool fits() {
+        if constexpr (is_layer) {
+            static_assert(Takes<Layer, Input>,
+                          "lit: a layer of this lit::nn::Sequential does not take what the one before it gives. Make "
+                          "their sizes meet: LayerAt<...>, which the compiler names here, is its place, counted from 0, the "
+                          "layer, and the shape of a sample that reaches it.");
+            return Takes<Layer, Input>;
+        } else {
+            return false;
+        }
+    }
+};
+
 /// Whether each layer takes what the one before it gives.
-template <class Input>
+template <std::size_t Place, class Input>
 consteval bool layers_fit() {
     return true;
 }
-template <class Input, class Layer, class... Rest>
+template <std::size_t Place, class Input, class Layer, class... Rest>
 consteval bool layers_fit() {
-    if constexpr (Takes<Layer, Input>) {
-        return layers_fit<output_t<Layer, Input>, Rest...>();
+    if constexpr (LayerAt<Place, Layer, Input>::fits()) {
+        return layers_fit<Place + 1, output_t<Layer, Input>, Rest...>();
     } else {
         return false;
     }
@@ -99,7 +125,7 @@ class SequentialImpl : public torch::nn::Module {
         static_assert(first_that_learns < layer_count,
                       "lit: no layer of this lit::nn::Sequential has parameters, so there is no step to "
                       "take. Call forward(x).");
-        check(x);
+        check(x, target);
         target_.reset();
         ++number_;
         between_.fill({});  // layers that cannot keep their memory free it before they allocate it again
@@ -107,27 +133,23 @@ class SequentialImpl : public torch::nn::Module {
         auto& head = std::get<typename Head::State>(heads_);
         if constexpr (own_kernels) {
             own_step_ = false;
-            if (x.device().is_cpu() && x.scalar_type() == at::kFloat) {
+            if (x.device().is_cpu() && x.scalar_type() == at::kFloat && detail::holds_numbers(x)) {
                 at::Tensor& y = output_.sized(output_sizes(x.size(0)), x);
                 if (head.owns(y, target)) {
                     own_step_ = true;
                     between_[layer_count] = y;
                     own_.run(layers_, static_cast<const float*>(between_[0].const_data_ptr()),
                              y.template mutable_data_ptr<float>(), x.size(0));
-                    at::Tensor loss = head.template own<out::numel>(y, target);
-                    target_ = target;
-                    return {*this, std::move(loss), number_};
+                    return computed<Head>(head.template own<out::numel>(y, target), target);
                 }
             }
         }
         const at::NoGradGuard no_graph;
         const at::AutoDispatchBelowADInplaceOrView straight;
         run(std::make_index_sequence<layer_count>{});
-        at::Tensor loss = head.run(output(), target);
-        target_ = target;
-        return {*this, std::move(loss), number_};
+        return computed<Head>(head.run(output(), target), target);
     }
-    /// What the network gave in the last step, for accuracies; the next one overwrites it.
+    /// What the network gave in the last step, for accuracies; the next one overwrites it, so that one takes none but a clone of it.
     [[nodiscard]] const at::Tensor& output() const { return between_[layer_count]; }
 
     template <class Head>
@@ -143,6 +165,11 @@ class SequentialImpl : public torch::nn::Module {
             throw ConfigError(
                 "lit::nn::Sequential: the gradients of this step were computed already. Compute step() again "
                 "before another backward().");
+        }
+        if (changes_ != changes()) {
+            throw ConfigError(
+                "lit::nn::Sequential: a parameter, the batch, its target or the output was changed in place after "
+                "step(), and backward() needs them as they were. Change them afterwards, or change a clone.");
         }
         const at::NoGradGuard no_graph;
         const at::AutoDispatchBelowADInplaceOrView straight;
@@ -255,14 +282,42 @@ class SequentialImpl : public torch::nn::Module {
         }
     }
 
-    void check(const at::Tensor& x) {
-        if (!kind_.defined()) {
-            kind_ = parameters().at(0);
+    template <class Head>
+    StaticLoss<SequentialImpl, Head> computed(at::Tensor loss, const at::Tensor& target) {
+        detail::changed(output());
+        target_ = target;
+        changes_ = changes();
+        return {*this, std::move(loss), number_};
+    }
+    /// Of all that the gradients are computed from; it only grows.
+    [[nodiscard]] std::uint64_t changes() const {
+        std::uint64_t sum = detail::changes(between_[0]) + detail::changes(target_) + detail::changes(output());
+        for (const at::Tensor& parameter : parameters_) {
+            sum += detail::changes(parameter);
         }
+        return sum;
+    }
+
+    void check(const at::Tensor& x, const at::Tensor& target) {
+        if (parameters_.empty()) {
+            parameters_ = parameters();
+        }
+        const at::Tensor& kind = parameters_.front();
         if (x.dim() != 1 + static_cast<std::int64_t>(Input::sizes.size()) ||
-            !std::ranges::equal(x.sizes().slice(1), Input::sizes) || x.scalar_type() != kind_.scalar_type() ||
-            x.device() != kind_.device()) {
+            !std::ranges::equal(x.sizes().slice(1), Input::sizes) || x.scalar_type() != kind.scalar_type() ||
+            x.device() != kind.device()) {
             refuse(x);
+        }
+        if ((x.requires_grad() || target.requires_grad()) && at::GradMode::is_enabled()) {
+            throw ConfigError(
+                "lit::nn::Sequential: found a batch or a target that requires a gradient; expected none, since step() "
+                "computes those of the network's parameters alone. Train with forward() and a loss of LibTorch's, or "
+                "detach it.");
+        }
+        if (output().defined() && (x.is_alias_of(output()) || target.is_alias_of(output()))) {
+            throw ConfigError(
+                "lit::nn::Sequential: found a batch or a target in the memory of output(), which this step writes to. "
+                "Give step() a clone of it.");
         }
         if (at::autocast::is_autocast_enabled(x.device().type())) {
             throw ConfigError(
@@ -277,7 +332,7 @@ class SequentialImpl : public torch::nn::Module {
         for (const std::int64_t size : Input::sizes) {
             text << ", " << size;
         }
-        text << "], " << kind_.scalar_type() << ", on " << kind_.device()
+        text << "], " << parameters_.front().scalar_type() << ", on " << parameters_.front().device()
              << ". Convert the batch, or move the module.";
         throw ConfigError(text.str());
     }
@@ -290,10 +345,29 @@ class SequentialImpl : public torch::nn::Module {
     bool own_step_ = false;    ///< whether the last step was taken by own_
     at::Tensor target_;        ///< until the gradients were computed
     std::int64_t number_ = 0;  ///< of the last step
-    at::Tensor kind_;          ///< a parameter: its type and device are the batch's
+    std::uint64_t changes_ = 0;           ///< when it was taken
+    std::vector<at::Tensor> parameters_;  ///< the type and device of the first are the batch's
 };
 
 namespace detail {
+
+template <bool Fits, class Kernels, class Input, class... Layers>
+struct Network {
+    using type = SequentialImpl<Kernels, Input, Layers...>;
+};
+/// In the place of a network that was refused, lest its users be refused for that.
+struct Refused : torch::nn::Module {
+    at::Tensor forward(const at::Tensor& x);
+    template <class Head>
+    StaticLoss<Refused, Head> step(const at::Tensor& x, const at::Tensor& target);
+    template <class Head>
+    void back(std::int64_t number, double scale);
+    [[nodiscard]] const at::Tensor& output() const;
+};
+template <class Kernels, class Input, class... Layers>
+struct Network<false, Kernels, Input, Layers...> {
+    using type = Refused;
+};
 
 template <class Kernels, class First, class... Rest>
 struct SequentialWith {
@@ -301,17 +375,12 @@ struct SequentialWith {
         requires { typename First::input; },
         "lit: the shape of the batch is not known to the first layer of this lit::nn::Sequential. Write it "
         "before: lit::nn::Sequential<lit::nn::Shape<1, 28, 28>, lit::nn::Flatten, ...>.");
-    static_assert(layers_fit<typename First::input, First, Rest...>(),
-                  "lit: a layer of this lit::nn::Sequential does not take what the one before it gives. Make "
-                  "their sizes meet.");
-    using type = SequentialImpl<Kernels, typename First::input, First, Rest...>;
+    using type = typename Network<layers_fit<0, typename First::input, First, Rest...>(), Kernels, typename First::input, First,
+                                  Rest...>::type;
 };
 template <class Kernels, std::int64_t... Sizes, class... Layers>
 struct SequentialWith<Kernels, Shape<Sizes...>, Layers...> {
-    static_assert(layers_fit<Shape<Sizes...>, Layers...>(),
-                  "lit: a layer of this lit::nn::Sequential does not take what the one before it gives. Make "
-                  "their sizes meet.");
-    using type = SequentialImpl<Kernels, Shape<Sizes...>, Layers...>;
+    using type = typename Network<layers_fit<0, Shape<Sizes...>, Layers...>(), Kernels, Shape<Sizes...>, Layers...>::type;
 };
 template <class... Layers>
 struct SequentialOf : SequentialWith<AtenKernels, Layers...> {};
@@ -333,7 +402,8 @@ struct SequentialOf<OwnKernels, Layers...> : SequentialWith<OwnKernels, Layers..
 /// times as fast.
 ///
 /// Shapes  x [batch, input...], in the parameters' type.
-/// Errors  ConfigError for a batch of another shape, type or device, and under autocast.
+/// Errors  ConfigError for a batch of another shape, type or device, one that requires a gradient or lies in `output()`, and under
+///         autocast; of backward() for what was changed in place after the step.
 /// Cost    the activations and the gradients are kept, for one size of batch at a time; the loss too, unless the last one is still in
 ///         use. glibc is made to keep up to 64 MiB of freed memory in the process, for the layers that ATen allocates for. With
 ///         `OwnKernels` a step allocates nothing, but for what LibTorch's generator does for a Dropout.

@@ -69,6 +69,7 @@ class GroupState {
 
     /// The fused kernels walk over memory and know no strides.
     void check_layout(const Options& wanted) const;
+    void check_layout(const Options& wanted, std::size_t i) const;
 
     [[nodiscard]] Dict pack_state(std::size_t i) const;
 
@@ -94,9 +95,15 @@ class GroupState {
 
     void make_buckets();
 
-    /// Collects the gradients; false when there are none. The other lists are rebuilt only when another set
-    /// of parameters has gradients than in the step before.
+    /// Collects the gradients. The other lists are rebuilt only when another set of parameters has gradients than
+    /// in the step before, or one lies otherwise in its memory.
     void gather(Bucket& bucket);
+
+    /// Holds the state of a parameter against what that has become: somebody may have given it other memory. False for
+    /// a state that was laid out anew.
+    ///
+    /// Errors  ConfigError where the state does not fit any more.
+    [[nodiscard]] bool state_fits(std::size_t i);
 
     static bool like(const at::Tensor& grad, const at::Tensor& param);
 
@@ -106,12 +113,17 @@ class GroupState {
 
     void rebuild(Bucket& bucket);
 
+    void use_states(const Bucket& bucket);
+
     void step_fused(Bucket& bucket);
+    static void count_steps(Lists& lists, int by);
+    void call_kernel(Bucket& bucket);
 
     void step_plain(Bucket& bucket);
 
     std::array<std::vector<at::Tensor>, state_count> states_;  // [kind][parameter]
     std::vector<at::Tensor> steps_;
+    std::array<std::vector<char>, state_count> unused_;  // states that no step has used yet, since memory ended or it was refused
     Dict extra_;  // keys of a Python group that lit has no use for, kept for the way back
     std::vector<Bucket> buckets_;
 };

@@ -8,6 +8,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <concepts>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -35,6 +36,12 @@ class GroupedOptimizer {
 
     explicit GroupedOptimizer(std::vector<at::Tensor> parameters, Options options = {});
     explicit GroupedOptimizer(std::vector<Group> groups);
+    template <class Given>
+        requires(!std::convertible_to<Given, Options>)
+    GroupedOptimizer(const std::vector<at::Tensor>& /*parameters*/, const Given& /*given*/) {
+        static_assert(std::convertible_to<Given, Options>,
+                      "lit: the settings of an optimizer have names. Write lit::AdamW{parameters(), {.lr = 1e-3}}.");
+    }
     GroupedOptimizer(const GroupedOptimizer&) = delete;  // a copy would share the state and step it twice
     GroupedOptimizer& operator=(const GroupedOptimizer&) = delete;
     GroupedOptimizer(GroupedOptimizer&&) noexcept;

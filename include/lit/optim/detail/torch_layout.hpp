@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 
 /// How settings and state of LibTorch's own optimizers are spelt in Python's `state_dict`.
 ///
@@ -161,7 +162,11 @@ struct TorchLayout<torch::optim::LBFGS> {
     static void settings(auto& o, auto&& visit) {
         visit("lr", o.lr());
         visit("max_iter", Whole{o.max_iter()});
-        visit("max_eval", Whole{*o.max_eval()});
+        std::int64_t most = o.max_eval().value_or(o.max_iter() * 5 / 4);  // as Python has it; a group of its own may have none
+        visit("max_eval", Whole{most});
+        if constexpr (!std::is_const_v<std::remove_reference_t<decltype(o)>>) {
+            o.max_eval(most);
+        }
         visit("tolerance_grad", o.tolerance_grad());
         visit("tolerance_change", o.tolerance_change());
         visit("history_size", Whole{o.history_size()});

@@ -19,6 +19,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +32,9 @@ LIT_INLINE GroupState<Algorithm>::GroupState(ParamGroup<Options>&& group)
     steps_.resize(params.size());
     for (auto& state : states_) {
         state.resize(params.size());
+    }
+    for (auto& unused : unused_) {
+        unused.resize(params.size());
     }
 }
 
@@ -59,7 +63,9 @@ LIT_INLINE void GroupState<Algorithm>::step() {
         }
         if (options.fused) {
             step_fused(bucket);
+            use_states(bucket);
         } else {
+            use_states(bucket);  // before: if memory ends in it, some are used
             step_plain(bucket);
         }
         bucket.first.clear();
@@ -69,23 +75,29 @@ LIT_INLINE void GroupState<Algorithm>::step() {
 
 template <class Algorithm>
 LIT_INLINE void GroupState<Algorithm>::check_layout(const Options& wanted) const {
-    for (std::size_t i = 0; wanted.fused && i < params.size(); ++i) {
-        if (!params[i].is_floating_point() || !params[i].is_non_overlapping_and_dense()) {
-            throw ConfigError(std::string(Algorithm::name) + ": parameter " + std::to_string(i) +
-                              " is not a dense floating-point tensor, which the fused kernels need. "
-                              "Set .fused = false.");
-        }
+    for (std::size_t i = 0; i < params.size(); ++i) {
+        check_layout(wanted, i);
+    }
+}
+
+template <class Algorithm>
+LIT_INLINE void GroupState<Algorithm>::check_layout(const Options& wanted, std::size_t i) const {
+    if (wanted.fused && (!params[i].is_floating_point() || !params[i].is_non_overlapping_and_dense())) {
+        throw ConfigError(std::string(Algorithm::name) + ": parameter " + std::to_string(i) +
+                          " is not a dense floating-point tensor, which the fused kernels need. "
+                          "Set .fused = false.");
     }
 }
 
 template <class Algorithm>
 LIT_INLINE Dict GroupState<Algorithm>::pack_state(std::size_t i) const {
     Dict entry;
-    if (Algorithm::counts_steps && steps_[i].defined()) {
+    const bool used = std::ranges::all_of(unused_, [&](const auto& unused) { return unused[i] == 0; });
+    if (Algorithm::counts_steps && steps_[i].defined() && used) {
         entry.set("step", steps_[i]);
     }
     for (std::size_t k = 0; k < state_count; ++k) {
-        if (states_[k][i].defined()) {
+        if (states_[k][i].defined() && unused_[k][i] == 0) {
             entry.set(Algorithm::state_names[k], states_[k][i]);
         }
     }
@@ -181,6 +193,9 @@ LIT_INLINE void GroupState<Algorithm>::adopt(LoadedGroup<Algorithm>&& loaded) {
     extra_ = std::move(loaded.extra);
     states_ = std::move(loaded.states);
     steps_ = std::move(loaded.steps);
+    for (auto& unused : unused_) {
+        unused.assign(params.size(), 0);
+    }
     buckets_.clear();  // the lists hold the state that has just been replaced
 }
 
@@ -218,7 +233,8 @@ LIT_INLINE void GroupState<Algorithm>::gather(Bucket& bucket) {
         if (!grad.defined()) {
             continue;
         }
-        same = same && grads.size() < bucket.active.size() && bucket.active[grads.size()] == i;
+        check_layout(options, i);
+        same = state_fits(i) && same && grads.size() < bucket.active.size() && bucket.active[grads.size()] == i;
         if (like(grad, params[i])) {
             grads.push_back(grad);
         } else {
@@ -228,6 +244,31 @@ LIT_INLINE void GroupState<Algorithm>::gather(Bucket& bucket) {
     if (!same || grads.size() != bucket.active.size()) {
         rebuild(bucket);
     }
+}
+
+template <class Algorithm>
+LIT_INLINE bool GroupState<Algorithm>::state_fits(std::size_t i) {
+    const at::Tensor& param = params[i];
+    const at::Tensor& state = states_[0][i];  // all are made alike
+    if (!state.defined() || (state.scalar_type() == param.scalar_type() && state.device() == param.device() &&
+                             state.sizes() == param.sizes() &&
+                             (!options.fused || state.strides() == param.strides()))) {
+        return true;
+    }
+    if (state.scalar_type() != param.scalar_type() || state.device() != param.device() || state.sizes() != param.sizes()) {
+        std::ostringstream text;
+        text << Algorithm::name << ": parameter " << i << " is " << shape_of(param) << ", " << param.scalar_type() << ", on "
+             << param.device() << " now; expected " << shape_of(state) << ", " << state.scalar_type() << ", on "
+             << state.device() << ", as in the steps before. Make a new optimizer once the module has changed.";
+        throw ConfigError(text.str());
+    }
+    for (std::size_t k = state_count; k-- > 0;) {  // the first one last: if memory ends, it tells the next step that it does not fit
+        at::Tensor& kind = states_[k][i];
+        if (kind.defined()) {
+            kind = at::empty_like(param, param.options().requires_grad(false)).copy_(kind);
+        }
+    }
+    return false;
 }
 
 template <class Algorithm>
@@ -273,11 +314,12 @@ LIT_INLINE void GroupState<Algorithm>::rebuild(Bucket& bucket) {
     for (auto& state : lists.states) {
         state.clear();
     }
+    std::vector<std::size_t> active;  // put in its place when all is there: memory may end before
     for (const std::size_t i : bucket.members) {
         if (!params[i].grad().defined()) {
             continue;
         }
-        bucket.active.push_back(i);
+        active.push_back(i);
         lists.params.push_back(params[i]);
         if constexpr (Algorithm::counts_steps) {
             if (!steps_[i].defined()) {
@@ -292,12 +334,23 @@ LIT_INLINE void GroupState<Algorithm>::rebuild(Bucket& bucket) {
             }
             at::Tensor& state = states_[k][i];
             if (!state.defined()) {
+                unused_[k][i] = 1;
                 state = at::zeros_like(params[i], params[i].options().requires_grad(false));
-                first = true;
             }
+            first = first || unused_[k][i] != 0;
             lists.states[k].push_back(state);
         }
         bucket.first.push_back(first ? 1 : 0);
+    }
+    bucket.active = std::move(active);
+}
+
+template <class Algorithm>
+LIT_INLINE void GroupState<Algorithm>::use_states(const Bucket& bucket) {
+    for (std::size_t n = 0; n < bucket.first.size(); ++n) {
+        for (auto& unused : unused_) {
+            unused[bucket.active[n]] = 0;
+        }
     }
 }
 
@@ -311,15 +364,31 @@ LIT_INLINE void GroupState<Algorithm>::step_fused(Bucket& bucket) {
             param.unsafeGetTensorImpl()->bump_version();
         }
     }
+    count_steps(lists, 1);
+    try {
+        call_kernel(bucket);
+    } catch (...) {
+        count_steps(lists, -1);  // it refuses before it begins
+        throw;
+    }
+}
+
+template <class Algorithm>
+LIT_INLINE void GroupState<Algorithm>::count_steps([[maybe_unused]] Lists& lists, [[maybe_unused]] int by) {
     if constexpr (Algorithm::counts_steps) {
         if (lists.steps.front().is_cpu()) {
             for (const at::Tensor& step : lists.steps) {
-                ++*step.mutable_data_ptr<float>();
+                *step.mutable_data_ptr<float>() += static_cast<float>(by);
             }
         } else {
-            at::_foreach_add_(lists.steps, 1);
+            at::_foreach_add_(lists.steps, by);
         }
     }
+}
+
+template <class Algorithm>
+LIT_INLINE void GroupState<Algorithm>::call_kernel(Bucket& bucket) {
+    Lists& lists = bucket.lists;
     const auto made = std::count(bucket.first.begin(), bucket.first.end(), 1);
     const bool all = made == static_cast<std::ptrdiff_t>(lists.params.size());
     if (!Algorithm::first_step_differs || made == 0 || all) {

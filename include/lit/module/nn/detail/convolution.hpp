@@ -75,9 +75,9 @@ class Convolution {
     /// whole number. So the gradients of those whose places leave the same remainder, a phase, are a correlation of dy, with zeros
     /// around it, with every Stride-th tap from that remainder on, the last one first.
     void gradient_of_input(std::int64_t batch, const float* weight, const float* dy, float* dx) {
-        if (turned_.empty()) {
+        if (phases_.empty()) {
             turned_.resize(Out * In * Kernel * Kernel);
-            make_phases();
+            phases_ = make_phases();
         }
         turn(weight);
         threads::in_parts(parts(batch), batch, 1, [&](auto begin, auto end, auto part) {
@@ -170,7 +170,8 @@ class Convolution {
             }
         }
     }
-    void make_phases() {
+    static std::vector<Phase> make_phases() {
+        std::vector<Phase> phases;
         std::int64_t weights = 0;
         for (std::int64_t i = 0; i < Stride * Stride; ++i) {
             Phase phase{along(Height, i / Stride), along(Width, i % Stride), weights, {}};
@@ -187,8 +188,9 @@ class Convolution {
                 }
             }
             weights += In * Out * phase.y.taps * phase.x.taps;
-            phases_.push_back(std::move(phase));
+            phases.push_back(std::move(phase));
         }
+        return phases;
     }
     /// For each phase the taps that meet it, by input channel and filter.
     void turn(const float* weight) {

@@ -65,13 +65,13 @@ class OwnPass {
     /// `y` is where the output goes.
     void run(States& states, const float* x, float* y, std::int64_t batch) {
         if (batch > batch_) {
-            batch_ = batch;
             for (std::size_t i = 0; i < count; ++i) {
                 memory_[i].resize(static_cast<std::size_t>(batch * numels[i + 1]));
             }
             for (std::vector<float>& gradient : gradients_) {
                 gradient.resize(static_cast<std::size_t>(batch * widest));
             }
+            batch_ = batch;  // now that the memory is there
         }
         x_ = x;
         y_ = y;

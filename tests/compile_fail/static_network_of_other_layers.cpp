@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// mistake: A layer of LibTorch's in a static network
+// lightning: no such thing
+// expect: lit: this type is no layer of a lit::nn::Sequential
+#include <lit/data/dataset.hpp>
+#include <lit/module/nn/activations.hpp>
+#include <lit/module/nn/flatten.hpp>
+#include <lit/module/nn/linear.hpp>
+#include <lit/module/nn/losses.hpp>
+#include <lit/module/nn/sequential.hpp>
+#include <lit/optim/adamw.hpp>
+#include <lit/precision/fp32.hpp>
+#include <lit/strategies/single_device.hpp>
+#include <lit/trainer/trainer.hpp>
+
+#include <torch/nn/modules/activation.h>
+
+#include <vector>
+
+struct Digits : lit::Module<Digits> {
+#ifdef LIT_GOOD
+    using Net = lit::nn::Sequential<lit::nn::Linear<784, 64>, lit::nn::ReLU, lit::nn::Linear<64, 10>>;
+#else
+    using Net = lit::nn::Sequential<lit::nn::Linear<784, 64>, torch::nn::ReLU, lit::nn::Linear<64, 10>>;
+#endif
+    Net net = register_module("net", Net());
+
+    auto training_step(const lit::Example& batch) {
+        auto step = net->step<lit::nn::CrossEntropy>(batch.data, batch.target);
+        log<"train_loss">(step.loss);
+        return step;
+    }
+    auto configure_optimizers() { return lit::AdamW{parameters(), {.lr = 1e-3}}; }
+};
+
+int main() {
+    std::vector<lit::Example> batches(20, lit::Example{at::rand({64, 784}), at::randint(10, {64}, at::kLong)});
+    Digits model;
+    lit::Trainer trainer{lit::SingleDevice{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 2}};
+    trainer.fit(model, batches);
+}
