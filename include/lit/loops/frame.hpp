@@ -77,7 +77,7 @@ class Frame {
             if constexpr (Fitting) {
                 call_all<hooks::on_fit_end>(run_);
                 if (run_.world_size() == 1) {
-                    AskedToEnd::of_this_process().leave(true);  // Ctrl+C after the last batch: as ever, nothing more is to come
+                    AskedToEnd::of_this_process().leave(true);  // of a hook behind the last batch; SIGTERM has nothing left to end
                 }
             }
             run_.wait_for_checkpoints();
