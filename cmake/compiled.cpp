@@ -76,6 +76,7 @@
 #include <lit/optim/impl/epoch_schedule.hpp>
 #include <lit/optim/impl/exponential_lr.hpp>
 #include <lit/optim/impl/group_state.hpp>
+#include <lit/optim/impl/group_step.hpp>
 #include <lit/optim/impl/grouped_optimizer.hpp>
 #include <lit/optim/impl/linear_lr.hpp>
 #include <lit/optim/impl/optimizer.hpp>

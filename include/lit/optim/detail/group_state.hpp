@@ -46,7 +46,7 @@ struct LoadedGroup {
 /// One parameter group with its state, and the lists that its kernels are called with.
 ///
 /// Each parameter has a step tensor of its own, as in Python: a shared one would be advanced once per
-/// parameter by a Python that loads it.
+/// parameter by a Python that loads it. What a step calls is defined in impl/group_step.hpp, for GroupedOptimizer alone.
 template <class Algorithm>
 class GroupState {
  public:

@@ -6,6 +6,7 @@
 #include <lit/core/value.hpp>
 #include <lit/optim/detail/grouped_optimizer.hpp>
 #include <lit/optim/impl/group_state.hpp>
+#include <lit/optim/impl/group_step.hpp>
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/GradMode.h>
