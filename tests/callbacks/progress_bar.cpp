@@ -2,6 +2,7 @@
 #include "support/doctest.hpp"
 
 #include "callbacks/scripted.hpp"
+#include "support/hand_clock.hpp"
 
 #include <lit/callbacks/progress_bar.hpp>
 
@@ -14,12 +15,12 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <type_traits>
 #include <vector>
 
 namespace {
 
+using lit::testing::HandClock;
 using namespace std::chrono_literals;
 
 static_assert(lit::CallbackPolicy<lit::ProgressBar>);
@@ -71,13 +72,14 @@ std::vector<std::string> screen(const std::string& text) {
     return rows;
 }
 
-/// Makes steps so slow that each is drawn.
+/// Takes its time for each step; by default so long that each is drawn.
 struct Slow {
+    std::chrono::milliseconds pause = 55ms;
     void on_train_batch_start(auto& /*trainer*/, auto& /*module*/) const {
-        std::this_thread::sleep_for(55ms);
+        HandClock::pass(pause);
     }
     void on_validation_batch_start(auto& /*trainer*/, auto& /*module*/) const {
-        std::this_thread::sleep_for(55ms);
+        HandClock::pass(pause);
     }
 };
 
@@ -124,6 +126,7 @@ TEST_SUITE("callbacks/progress_bar") {
     }
 
     TEST_CASE("on a terminal the line is drawn in place, validation below it") {
+        const HandClock clock;
         const std::string text = written_by([](std::FILE* file) {
             auto trainer = scripted::trainer({.max_epochs = 2}, Slow{},
                                              lit::ProgressBar{{.file = file, .terminal = true, .width = 90}});
@@ -155,15 +158,16 @@ TEST_SUITE("callbacks/progress_bar") {
     }
 
     TEST_CASE("quick steps are drawn rarely") {
-        constexpr int steps = 500;
+        const HandClock clock;
         const std::string text = written_by([](std::FILE* file) {
-            auto trainer =
-                scripted::trainer({.max_epochs = 1}, lit::ProgressBar{{.file = file, .terminal = true}});
+            auto trainer = scripted::trainer({.max_epochs = 1}, Slow{1ms},
+                                             lit::ProgressBar{{.file = file, .terminal = true}});
             scripted::Script module;
-            trainer.fit(module, scripted::batches(steps));
+            trainer.fit(module, scripted::batches(500));
         });
-        // One drawing per 50 ms: 500 steps of this size take far less than 5 s.
-        CHECK(std::ranges::count(text, '\r') < 100);
+        // One drawing per 50 ms of the 500, and the ends.
+        CHECK(std::ranges::count(text, '\r') <= 15);
+        CHECK(std::ranges::count(text, '\r') >= 10);
     }
 
     TEST_CASE("refresh_rate 0 shows nothing") {
@@ -179,6 +183,7 @@ TEST_SUITE("callbacks/progress_bar") {
     }
 
     TEST_CASE("an exception leaves the line whole") {
+        const HandClock clock;
         const std::string text = written_by([](std::FILE* file) {
             auto trainer = scripted::trainer({.max_epochs = 1}, Slow{},
                                              lit::ProgressBar{{.file = file, .terminal = true}}, Breaks{});

@@ -2,6 +2,7 @@
 #include "support/doctest.hpp"
 
 #include "callbacks/scripted.hpp"
+#include "support/hand_clock.hpp"
 
 #include <lit/callbacks/model_checkpoint.hpp>
 #include <lit/callbacks/stop_file.hpp>
@@ -13,12 +14,12 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <thread>
 #include <type_traits>
 #include <vector>
 
 namespace {
 
+using lit::testing::HandClock;
 using scripted::Folder;
 using scripted::Script;
 using namespace std::chrono_literals;
@@ -37,7 +38,9 @@ struct Toucher {
         if (trainer.global_step() == at_step) {
             touch(path);
         }
-        std::this_thread::sleep_for(pause);
+        if (pause > 0ms) {
+            HandClock::pass(pause);
+        }
     }
 };
 
@@ -102,6 +105,7 @@ TEST_SUITE("callbacks/stop_file") {
         const Folder folder;
         const auto path = folder.path() / "stop";
         const auto steps = [&](lit::Duration every) {
+            const HandClock clock;
             std::filesystem::remove(path);
             auto trainer = scripted::trainer({.max_epochs = 1}, Toucher{path, 1, 20ms},
                                              lit::StopFile{{.path = path, .check_every = every}});
@@ -109,7 +113,7 @@ TEST_SUITE("callbacks/stop_file") {
             return trainer.fit(module, scripted::batches(10)).global_step;
         };
         CHECK(steps(1h) == 10);
-        CHECK(steps(110ms) >= 5);  // the look at 0 ms is before the file, the next one not before 110 ms
+        CHECK(steps(110ms) == 6);  // the look at 0 ms is before the file, the next one at 120 ms
         CHECK(steps(0s) == 2);
     }
     TEST_CASE("rank 0 looks and decides, the others follow") {

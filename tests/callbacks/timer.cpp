@@ -2,6 +2,7 @@
 #include "support/doctest.hpp"
 
 #include "callbacks/scripted.hpp"
+#include "support/hand_clock.hpp"
 
 #include <lit/callbacks/model_checkpoint.hpp>
 #include <lit/callbacks/timer.hpp>
@@ -14,12 +15,12 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <thread>
 #include <type_traits>
 #include <vector>
 
 namespace {
 
+using lit::testing::HandClock;
 using scripted::Folder;
 using scripted::Script;
 using namespace std::chrono_literals;
@@ -28,12 +29,16 @@ static_assert(lit::CallbackPolicy<lit::Timer>);
 static_assert(lit::StatefulCallback<lit::Timer>);
 static_assert(!std::is_polymorphic_v<lit::Timer>);
 
-/// Each batch takes that long at least.
+/// Each batch takes that long.
 struct Slow {
     std::chrono::milliseconds pause = 50ms;
     void on_train_batch_start(auto& /*trainer*/, auto& /*module*/) const {
-        std::this_thread::sleep_for(pause);
+        HandClock::pass(pause);
     }
+};
+struct SlowEvaluation {
+    void on_validation_batch_start(auto& /*trainer*/, auto& /*module*/) const { HandClock::pass(7ms); }
+    void on_test_batch_start(auto& /*trainer*/, auto& /*module*/) const { HandClock::pass(8ms); }
 };
 /// What Lightning's callbacks see of the stop at the end of a batch.
 struct SeesStop {
@@ -71,6 +76,7 @@ template <class... Components>
 Ended fit(lit::TrainerOptions options, Components... components) {
     options.limit_train_batches = 4;
     options.limit_val_batches = 0;
+    const HandClock clock;
     auto trainer = scripted::trainer(options, Slow{}, components...);
     Script module;
     const auto result = trainer.fit(module, scripted::batches(8));
@@ -102,6 +108,7 @@ TEST_SUITE("callbacks/timer") {
         CHECK(ended.steps == 4);  // min_steps alone makes min_epochs 1
     }
     TEST_CASE("the module and later callbacks see the stop in the batch in which it came") {
+        const HandClock clock;
         auto trainer =
             scripted::trainer({}, Slow{}, lit::Timer{{.duration = 70ms, .verbose = false}}, SeesStop{});
         Script module;
@@ -109,6 +116,7 @@ TEST_SUITE("callbacks/timer") {
         CHECK(trainer.get<SeesStop>().seen == std::vector<bool>{false, true});
     }
     TEST_CASE("max_time looks behind the callbacks, and goes on when the loader is asked for anew") {
+        const HandClock clock;
         auto trainer = scripted::trainer({.max_time = 170ms, .reload_dataloaders_every_n_epochs = 1}, Slow{},
                                          SeesStop{});
         Script module;
@@ -118,37 +126,38 @@ TEST_SUITE("callbacks/timer") {
     }
 
     TEST_CASE("measures each stage") {
+        const HandClock clock;
         lit::Timer timer;
         CHECK(!timer.start_time());
         CHECK(!timer.end_time());
         CHECK(timer.time_elapsed() == 0.0);
         CHECK(!timer.time_remaining());
-        auto trainer = scripted::trainer({.max_epochs = 1}, timer, Slow{10ms});
+        auto trainer = scripted::trainer({.max_epochs = 1}, timer, Slow{10ms}, SlowEvaluation{});
         Script module;
         trainer.fit(module, scripted::batches(3), scripted::batches(1));
         const auto& after = trainer.get<lit::Timer>();
-        CHECK(after.time_elapsed() >= 0.030);
+        CHECK(after.time_elapsed() == doctest::Approx(0.030 + 0.007));
         CHECK(after.time_elapsed() == *after.end_time() - *after.start_time());
-        CHECK(after.time_elapsed(lit::RunningStage::validating) > 0.0);
-        CHECK(after.time_elapsed(lit::RunningStage::validating) < after.time_elapsed());
-        CHECK(*after.start_time(lit::RunningStage::validating) > *after.start_time());
+        CHECK(after.time_elapsed(lit::RunningStage::validating) == doctest::Approx(0.007));
+        CHECK(*after.start_time(lit::RunningStage::validating) ==
+              doctest::Approx(*after.start_time() + 0.030));
         CHECK(after.time_elapsed(lit::RunningStage::testing) == 0.0);
         trainer.test(module, scripted::batches(1), {.verbose = false});
-        CHECK(after.time_elapsed(lit::RunningStage::testing) > 0.0);
+        CHECK(after.time_elapsed(lit::RunningStage::testing) == doctest::Approx(0.008));
         // A second fit counts anew.
         trainer.options().max_epochs = 2;
         const double first_start = *after.start_time();
         trainer.fit(module, scripted::batches(1));
         CHECK(*after.start_time() > first_start);
-        CHECK(after.time_elapsed() >= 0.010);
-        CHECK(after.time_elapsed() < 10.0);
+        CHECK(after.time_elapsed() == doctest::Approx(0.010));
     }
     TEST_CASE("a fit after the one that used up the time does not begin") {
+        const HandClock clock;
         auto trainer = scripted::trainer({}, Slow{}, lit::Timer{{.duration = 70ms, .verbose = false}});
         Script module;
         trainer.fit(module, scripted::batches(4));
         CHECK(trainer.fit(module, scripted::batches(4)).global_step == 2);
-        CHECK(*trainer.get<lit::Timer>().time_remaining() < 0.0);
+        CHECK(*trainer.get<lit::Timer>().time_remaining() == doctest::Approx(-0.030));
     }
 
     TEST_CASE("its state is Lightning's, and training goes on from it") {
@@ -170,6 +179,7 @@ TEST_SUITE("callbacks/timer") {
         CHECK(timer.time_elapsed() == 0.0);
     }
     TEST_CASE("a checkpoint carries the time, of a Timer and of max_time alike") {
+        const HandClock clock;
         const Folder folder;
         const auto saved = [&](lit::TrainerOptions options, auto timer) {
             auto trainer =
@@ -183,10 +193,9 @@ TEST_SUITE("callbacks/timer") {
             return checkpoint.at("callbacks").at("Timer").at("time_elapsed").at("train").to_double();
         };
         const auto of_timer = saved({.max_epochs = 1}, std::optional(lit::Timer{}));
-        CHECK(elapsed(of_timer) >= 0.1);
+        CHECK(elapsed(of_timer) == doctest::Approx(0.1));
         const auto of_max_time = saved({.max_epochs = 1, .max_time = 10s}, Nobody{});
-        CHECK(elapsed(of_max_time) >= 0.1);
-        CHECK(elapsed(of_max_time) < 5.0);
+        CHECK(elapsed(of_max_time) == doctest::Approx(0.1));
         // The one goes on from the other; nothing is left, so nothing is trained.
         Script module;
         auto trainer = scripted::trainer({.max_time = 90ms}, Nobody{});

@@ -9,6 +9,7 @@
 #include "loops/probe.hpp"
 #include "loops/semantics_tools.hpp"
 #include "support/doctest.hpp"
+#include "support/hand_clock.hpp"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
@@ -18,11 +19,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace {
 
+using lit::testing::HandClock;
 using Options = lit::TrainerOptions;
 using Steps = std::vector<std::int64_t>;
 
@@ -119,7 +120,7 @@ struct TrainsOnly : probe::LineBase<TrainsOnly> {
 /// Takes its time for each batch.
 struct Slow {
     std::chrono::milliseconds pause;
-    void on_train_batch_start(auto&, auto&) const { std::this_thread::sleep_for(pause); }
+    void on_train_batch_start(auto&, auto&) const { HandClock::pass(pause); }
 };
 
 Steps validations(const Options& options, std::int64_t batches, std::int64_t window = 1) {
@@ -193,6 +194,7 @@ TEST_SUITE("loops/semantics_length") {
         CHECK(messages.contains("1000"));
         auto steps = probe::trainer({.max_steps = 2005});
         CHECK(steps.fit(module, probe::batches(2)).epochs == 1003);
+        const HandClock clock;
         auto time =
             probe::trainer({.max_time = std::chrono::milliseconds(30)}, Slow{std::chrono::milliseconds(20)});
         CHECK(time.fit(module, probe::batches(1)).global_step == 2);
@@ -302,6 +304,7 @@ TEST_SUITE("loops/semantics_length") {
     }
 
     TEST_CASE("an interval by the clock waits for an epoch of validation, and comes after its first batch") {
+        const HandClock clock;
         Steps steps;
         probe::Line module;
         auto train = probe::batches(3);

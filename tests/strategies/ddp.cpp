@@ -495,7 +495,7 @@ TEST_SUITE("strategies/ddp") {
                 throw;
             }
         });
-        CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(2));
+        CHECK(std::chrono::steady_clock::now() - start < std::chrono::minutes(1));  // of a time-out of 30
         const std::string text = message_of(errors[0]);
         CAPTURE(text);
         CHECK(has(text, "the exchange of gradients failed on rank 0 of 2"));

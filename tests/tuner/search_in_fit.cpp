@@ -11,6 +11,7 @@
 #include "loops/saves_at.hpp"
 #include "loops/semantics_tools.hpp"
 #include "support/doctest.hpp"
+#include "support/hand_clock.hpp"
 #include "tuner/linear_model.hpp"
 
 #include <ATen/ops/rand.h>
@@ -19,10 +20,11 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <thread>
 #include <vector>
 
 namespace {
+
+using lit::testing::HandClock;
 
 struct Draws : tuner_test::LineModule<Draws> {
     using LineModule::LineModule;
@@ -85,12 +87,11 @@ TEST_SUITE("tuner/search_in_fit") {
 
     TEST_CASE("a clock that is given its own state while it runs does not count the time twice") {
         using std::chrono::milliseconds;
+        const HandClock time;
         lit::StageClock clock;
         clock.start(lit::RunningStage::training);
-        std::this_thread::sleep_for(milliseconds(50));
-        const double before = clock.time_elapsed(lit::RunningStage::training);
+        HandClock::pass(milliseconds(50));
         clock.load_state_dict(clock.state_dict());
-        CHECK(before >= 0.05);
-        CHECK(clock.time_elapsed(lit::RunningStage::training) - before < before / 2);
+        CHECK(clock.time_elapsed(lit::RunningStage::training) == doctest::Approx(0.05));
     }
 }

@@ -10,6 +10,7 @@
 #include <ATen/ops/scalar_tensor.h>
 #include <c10/util/Exception.h>
 #include <c10/util/intrusive_ptr.h>
+#include <torch/csrc/distributed/c10d/Backend.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -267,7 +268,8 @@ class ProcessGroupCollective {
 
     void barrier() const {
         if (group_) {
-            guarded("barrier", [&] { group_->barrier()->wait(); });
+            // Of the backend: the group's own writes to one tensor of the whole process, without a lock.
+            guarded("barrier", [&] { group_->getDefaultBackend()->barrier()->wait(); });
         }
     }
 
