@@ -136,7 +136,8 @@ struct ProcessGroupOptions {
 class ProcessGroupCollective {
  public:
     ProcessGroupCollective() = default;
-    /// A group of those who share the store, for instance threads of one process over a `c10d::HashStore`.
+    /// A group of those who share the store, for instance threads of one process over a `c10d::HashStore`. Threads set
+    /// TORCH_FR_BUFFER_SIZE=0 before the first operation: LibTorch's flight recorder is made for one rank a process.
     ProcessGroupCollective(const c10::intrusive_ptr<c10d::Store>& store, std::int64_t rank,
                            std::int64_t world_size, ProcessGroupOptions options = {})
         : rank_(rank), world_size_(world_size), timeout_(options.timeout) {
