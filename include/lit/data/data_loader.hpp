@@ -11,6 +11,7 @@
 #include <lit/data/epoch_ahead.hpp>
 #include <lit/data/loader.hpp>
 #include <lit/data/loader_epoch.hpp>
+#include <lit/data/loader_share.hpp>
 #include <lit/data/random_sampler.hpp>
 #include <lit/data/sampler.hpp>
 
@@ -175,7 +176,7 @@ class DataLoader {
                                   : count / options_.batch_size + (count % options_.batch_size != 0 ? 1 : 0);
     }
     /// Samples in an epoch (of this rank, after `shard`), the ones that `drop_last` leaves out among them.
-    [[nodiscard]] std::int64_t samples() const { return shard_ ? distributed().size() : all_samples(); }
+    [[nodiscard]] std::int64_t samples() const { return share_ ? distributed().size() : all_samples(); }
     [[nodiscard]] std::int64_t batch_size() const { return options_.batch_size; }
     [[nodiscard]] const DataLoaderOptions& options() const { return options_; }
     [[nodiscard]] const Dataset& dataset() const { return dataset_; }
@@ -246,19 +247,23 @@ class DataLoader {
 
     /// From now on this rank's share only. An own sampler's order is what is shared out.
     void shard(const ShardOptions& options) {
-        static_cast<void>(DistributedSampler(0, {.rank = options.rank, .world_size = options.world_size}));
+        share_.set(options);
         drop_prefetched();
-        shard_ = options;
+    }
+    /// In place of what `shard` was told, until `end_share`: a run's share.
+    void begin_share(const ShardOptions& options) {
+        share_.begin_run(options);
+        drop_prefetched();
+    }
+    void end_share() {
+        if (share_.is_of_a_run()) {
+            share_.end_run();
+            drop_prefetched();
+        }
     }
     /// False only when the order is the dataset's.
     [[nodiscard]] bool is_shuffled() const {
-        if (sequential_) {
-            return false;
-        }
-        if (shard_ && shard_->shuffle) {
-            return *shard_->shuffle;
-        }
-        return options_.shuffle || !std::same_as<Sampler, DefaultSampler>;
+        return !sequential_ && share_.shuffles(options_.shuffle || !std::same_as<Sampler, DefaultSampler>);
     }
     /// From now on the dataset's order, whatever was asked for before; `false`: the order that was asked for.
     void set_sequential(bool sequential = true) {
@@ -296,7 +301,7 @@ class DataLoader {
                                  .workers = options_.num_workers,
                                  .prefetch = options_.num_workers * options_.prefetch_factor,
                                  .pin_memory = options_.pin_memory,
-                                 .seed = detail::mixed_seed(seed, static_cast<std::uint64_t>(shard_ ? shard_->rank : 0)),
+                                 .seed = detail::mixed_seed(seed, share_.rank()),
                                  .device = device_});
         epoch->start(options_.persistent_workers ? ahead_.workers(options_.num_workers) : nullptr);
         return epoch;
@@ -311,13 +316,7 @@ class DataLoader {
         return dataset_.size();
     }
     [[nodiscard]] DistributedSampler distributed() const {
-        return {all_samples(),
-                {.rank = shard_->rank,
-                 .world_size = shard_->world_size,
-                 .shuffle = !sequential_ && shard_->shuffle.value_or(options_.shuffle),
-                 .seed = shard_->seed,
-                 .drop_last = false,
-                 .pad = shard_->pad}};
+        return share_.sampler(all_samples(), !sequential_ && share_.shuffles(options_.shuffle));
     }
 
     /// The order and the seed of the batches' generators; drawn, where they are, with the generator as it was in the epoch
@@ -351,10 +350,10 @@ class DataLoader {
                 all = sampler_.indices(epoch);
                 detail::check_sampler(*all, sampler_.size());
             }
-        } else if (!shard_ && options_.shuffle && !sequential_) {
+        } else if (!share_ && options_.shuffle && !sequential_) {
             all = RandomSampler(dataset_.size(), options_.seed).indices(epoch);
         }
-        if (!shard_) {
+        if (!share_) {
             return all;
         }
         std::vector<std::int64_t> mine = distributed().indices(epoch);
@@ -370,7 +369,7 @@ class DataLoader {
     Dataset dataset_;
     [[no_unique_address]] Sampler sampler_{};
     DataLoaderOptions options_;
-    std::optional<ShardOptions> shard_{};
+    detail::LoaderShare share_{};
     bool sequential_ = false;
     std::int64_t epoch_ = 0;
     std::int64_t first_batch_ = 0;

@@ -13,6 +13,7 @@
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/evaluation_metrics.hpp>
 #include <lit/loops/limit.hpp>
+#include <lit/loops/loader_shares.hpp>
 #include <lit/loops/signal_agreement.hpp>
 #include <lit/loops/trainer_options.hpp>
 #include <lit/strategies/strategy.hpp>
@@ -93,7 +94,8 @@ class EvaluationLoop {
     EvaluationLoop& operator=(const EvaluationLoop&) = delete;
     ~EvaluationLoop() {
         if constexpr (offered && has_step) {
-            if (loaders_.has_value() && !put_in_order_.empty()) {
+            if (has_data()) {
+                give_back_shares(loaders_.get());
                 for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t index) {
                     if (std::ranges::find(put_in_order_, index) != put_in_order_.end()) {
                         take_back_order(loader);
@@ -113,6 +115,7 @@ class EvaluationLoop {
             note_load();
             if (has_data()) {
                 rows_.clear();
+                give_back_shares(loaders_.get());
             }
             loaders_.reset();
             loaders_.set(Kind::request::ask(run_.source()));
@@ -212,11 +215,7 @@ class EvaluationLoop {
                 }
             }
         }
-        if constexpr (Shardable<Loader>) {
-            if (options.use_distributed_sampler && run_.world_size() > 1) {
-                deref(loader).shard({.rank = run_.global_rank(), .world_size = run_.world_size()});
-            }
-        }
+        take_share(run_, loader, {});
     }
 
     std::vector<Metrics> evaluate(std::int64_t at_most) {

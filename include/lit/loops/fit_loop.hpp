@@ -8,6 +8,7 @@
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/evaluation_loop.hpp>
 #include <lit/loops/fit_limits.hpp>
+#include <lit/loops/loader_shares.hpp>
 #include <lit/loops/open_window.hpp>
 #include <lit/loops/schedulers.hpp>
 #include <lit/loops/stepping_estimate.hpp>
@@ -48,6 +49,7 @@ class FitLoop {
         run_.state().train_loader = {};
         run_.state().resume_point = {};
         if (loader_.has_value()) {
+            give_back_shares(loader_.get());
             if (put_in_order_) {
                 take_back_order(loader_.get());
             }
@@ -315,6 +317,9 @@ class FitLoop {
             return;
         }
         if (!std::exchange(loaded_early_, false)) {
+            if (loader_.has_value()) {
+                give_back_shares(loader_.get());
+            }
             loader_.reset();
             loader_.set(TrainRequest::ask(run_.source()));
         }
@@ -326,14 +331,8 @@ class FitLoop {
                 put_in_order_ = true;
             }
         }
-        if constexpr (Shardable<decltype(loader)>) {
-            if (options.use_distributed_sampler && run_.world_size() > 1) {
-                deref(loader).shard({.rank = run_.global_rank(),
-                                     .world_size = run_.world_size(),
-                                     .shuffle = options.overfit_batches.is_zero(),
-                                     .seed = static_cast<std::int64_t>(global_seed().value_or(0))});
-            }
-        }
+        take_share(run_, loader,
+                   {.shuffle = options.overfit_batches.is_zero(), .seed = static_cast<std::int64_t>(global_seed().value_or(0))});
         sizing_.apply(run_, loader_.get(), new_epoch);
         last_load_epoch_ = run_.current_epoch();
         count_batches();

@@ -8,6 +8,7 @@
 #include <lit/loops/data_source.hpp>
 #include <lit/loops/dispatch.hpp>
 #include <lit/loops/evaluation_loop.hpp>
+#include <lit/loops/loader_shares.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -55,11 +56,7 @@ class PredictionLoop {
                 dropped_last_.push_back(loader.drop_last());
                 loader.set_drop_last(false);
             }
-            if constexpr (Shardable<Loader>) {
-                if (run_.options().use_distributed_sampler && run_.world_size() > 1) {
-                    loader.shard({.rank = run_.global_rank(), .world_size = run_.world_size(), .pad = false});
-                }
-            }
+            take_share(run_, loader, {.pad = false});
             batches_.push_back(
                 run_.options().limit_predict_batches.of(loader_size(loader), "limit_predict_batches").value_or(-1));
         });
@@ -67,6 +64,10 @@ class PredictionLoop {
     }
 
     void give_back_loaders() {
+        if (!loaders_.has_value()) {
+            return;
+        }
+        give_back_shares(loaders_.get());
         if (dropped_last_.empty()) {
             return;
         }
