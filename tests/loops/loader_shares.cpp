@@ -68,6 +68,16 @@ auto numbers(std::int64_t count, bool drop_last = false) {
 }
 using Numbers = std::vector<std::int64_t>;
 
+/// Looks at the training loader with a trainer of its own after each epoch.
+struct Validates {
+    decltype(numbers(1))* loader;
+    void on_train_epoch_end(auto& /*trainer*/, auto& /*module*/) const {
+        Sees module;
+        lit::Trainer trainer{OfTwo{}, lit::Fp32{}, lit::TrainerOptions{}};
+        trainer.validate(module, *loader, {.verbose = false});
+    }
+};
+
 }  // namespace
 
 TEST_SUITE("loops/loader_shares") {
@@ -83,9 +93,22 @@ TEST_SUITE("loops/loader_shares") {
             CHECK(module.trained.size() == 8);
             CHECK(Numbers(module.validated.begin(), module.validated.begin() + 3) == Numbers{1, 3, 0});
         }
-        SUBCASE("a fit of one loader for both") {
+        SUBCASE("a fit of one loader for both: training has its order, validation the dataset's") {
+            Sees of_two;
+            lit::Trainer another{OfTwo{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 2}};
+            another.fit(of_two, numbers(8), numbers(8));
             trainer.fit(module, train, train);
-            CHECK(module.trained.size() == 8);
+            CHECK(module.trained == of_two.trained);
+            CHECK(module.validated == of_two.validated);
+            CHECK(module.trained != Numbers{1, 3, 5, 7, 1, 3, 5, 7});
+        }
+        SUBCASE("a run inside of a run") {
+            Sees plain;
+            lit::Trainer outer{OfTwo{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 2}};
+            outer.fit(plain, train);
+            lit::Trainer with_inner{OfTwo{}, lit::Fp32{}, lit::TrainerOptions{.max_epochs = 2}, Validates{&train}};
+            with_inner.fit(module, train);
+            CHECK(module.trained == plain.trained);
         }
         SUBCASE("a fit that breaks off") {
             module.breaks = true;

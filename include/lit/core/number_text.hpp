@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -34,6 +35,20 @@ inline void append_float(std::string& out, double value) {
 inline void append_int(std::string& out, std::int64_t value) {
     char text[24];
     out.append(text, std::to_chars(text, text + sizeof(text), value).ptr);
+}
+
+/// The double of the shortest decimal that stands for a number: 0.3F is meant as 0.3, which is another double than the float is.
+template <std::floating_point Float>
+double as_written(Float number) {
+    if constexpr (std::same_as<Float, float>) {
+        char text[32];
+        const char* const end = std::to_chars(text, text + sizeof(text), number).ptr;
+        double meant = 0.0;
+        std::from_chars(text, end, meant);
+        return meant;
+    } else {
+        return static_cast<double>(number);
+    }
 }
 
 }  // namespace lit::detail

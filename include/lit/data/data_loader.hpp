@@ -250,16 +250,14 @@ class DataLoader {
         share_.set(options);
         drop_prefetched();
     }
-    /// In place of what `shard` was told, until `end_share`: a run's share.
+    /// In place of what `shard` was told, until `end_share`: a run's share. The last one begun is the first to end.
     void begin_share(const ShardOptions& options) {
         share_.begin_run(options);
         drop_prefetched();
     }
     void end_share() {
-        if (share_.is_of_a_run()) {
-            share_.end_run();
-            drop_prefetched();
-        }
+        share_.end_run();
+        drop_prefetched();
     }
     /// False only when the order is the dataset's.
     [[nodiscard]] bool is_shuffled() const {

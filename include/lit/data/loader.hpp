@@ -129,8 +129,8 @@ concept LoaderRange = !std::is_void_v<T> && (detail::is_loader_range<T>() || det
 /// begin(), end()   every `begin()` starts an epoch anew. Iterators may be move-only.
 /// size()           optional: the number of batches (SizedLoader). Without it the loader ends when it ends.
 /// set_epoch(n)     optional: called before epoch n starts, so that the order can depend on it (SetsEpoch).
-/// shard(...)       optional: keeps only this rank's part (Shardable); begin_share(...) the same until end_share(), which
-///                  is called when the run is over (SharesForARun).
+/// shard(...)       optional: keeps only this rank's part (Shardable); begin_share(...) until end_share(), pair inside
+///                  of pair (SharesForARun).
 /// prefetch_epoch(n), drop_prefetched()  optional: the first is called after the last batch of an epoch that epoch n is to
 ///                  follow, before the validation; the second at the end of every fit (PrefetchesEpoch).
 /// begin_on(device) optional: called on devices other than the CPU in begin()'s place; the batches may come on that device
@@ -194,7 +194,7 @@ template <class T>
 concept Shardable =
     requires(detail::deref_t<T>& loader, const ShardOptions& options) { loader.shard(options); };
 
-/// A loader that yields a share for the time of a run, and afterwards what it did before.
+/// A loader that yields a share for a time, and afterwards what it did before.
 template <class T>
 concept SharesForARun = Shardable<T> && requires(detail::deref_t<T>& loader, const ShardOptions& options) {
     loader.begin_share(options);

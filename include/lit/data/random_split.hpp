@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/core/error.hpp>
+#include <lit/core/number_text.hpp>
 #include <lit/data/dataset.hpp>
 #include <lit/data/random_sampler.hpp>
 #include <lit/data/sampler.hpp>
@@ -11,7 +12,6 @@
 #include <ATen/core/Generator.h>
 
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -25,20 +25,6 @@
 
 namespace lit {
 namespace detail {
-
-/// The double of the shortest decimal that stands for a number: 0.3F is meant as 0.3, which is another double than the float is.
-template <std::floating_point Float>
-double as_written(Float number) {
-    if constexpr (std::same_as<Float, float>) {
-        std::array<char, 32> text{};
-        const char* const end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
-        double meant = 0.0;
-        std::from_chars(text.data(), end, meant);
-        return meant;
-    } else {
-        return static_cast<double>(number);
-    }
-}
 
 template <class Length>
 std::vector<std::int64_t> split_lengths(std::span<const Length> lengths, std::int64_t size) {

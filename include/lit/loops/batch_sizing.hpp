@@ -57,9 +57,10 @@ class BatchSizing<Run, true> {
         return true;
     }
     template <class Loader>
-    void give_back(Loader& held) const {
+    void give_back(Loader& held) {
         if (own_) {
             deref(held).set_batch_size(*own_);
+            own_.reset();
         }
     }
 

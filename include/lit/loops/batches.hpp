@@ -32,6 +32,17 @@ bool visit_at(Visit& visit, [[maybe_unused]] Position& position, const Batch& ba
     }
 }
 
+/// The batch at a place that is gone with the next step: a copy of one that is somebody's, the batch itself where it is given away.
+template <class Position>
+auto taken(Position& position) {
+    using Given = decltype(*position);
+    if constexpr (std::is_lvalue_reference_v<Given> && std::is_copy_constructible_v<std::remove_cvref_t<Given>>) {
+        return std::remove_cvref_t<Given>(*position);
+    } else {
+        return std::remove_cvref_t<Given>(std::move(*position));
+    }
+}
+
 /// Walks through the batches of a loader from batch `first` on, `limit` of them at most. A loader that can seek does so;
 /// one that is `placed` starts there by itself; any other is walked up to there.
 ///
@@ -87,7 +98,7 @@ void for_each_batch(Loader& loader, at::Device device, std::int64_t first, std::
                 return;
             }
         } else {
-            const auto batch = std::move(*position);
+            const auto batch = taken(position);
             bool last = limit && index + 1 >= *limit;
             if (!last) {
                 ++position;

@@ -94,14 +94,7 @@ class EvaluationLoop {
     EvaluationLoop& operator=(const EvaluationLoop&) = delete;
     ~EvaluationLoop() {
         if constexpr (offered && has_step) {
-            if (has_data()) {
-                give_back_shares(loaders_.get());
-                for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t index) {
-                    if (std::ranges::find(put_in_order_, index) != put_in_order_.end()) {
-                        take_back_order(loader);
-                    }
-                });
-            }
+            take_back_orders();
         }
     }
 
@@ -115,17 +108,27 @@ class EvaluationLoop {
             note_load();
             if (has_data()) {
                 rows_.clear();
-                give_back_shares(loaders_.get());
+                take_back_orders();
             }
             loaders_.reset();
             loaders_.set(Kind::request::ask(run_.source()));
+            for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t index) { put_in_order(loader, index); });
+            count_batches();
+            rows_.resize(max_batches_.size(), 0);
+        }
+    }
+    /// Of the loaders as they are now.
+    void count_batches() {
+        if constexpr (offered && has_step) {
+            if (!has_data()) {
+                return;
+            }
+            const ShareScope shares(run_, loaders_.get(), {});
             max_batches_.clear();
-            for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t index) {
-                prepare(loader, index);
+            for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t) {
                 const auto batches = limit_.of(loader_size(loader), Kind::limit_name);
                 max_batches_.push_back(batches.value_or(unlimited));
             });
-            rows_.resize(max_batches_.size(), 0);
             if (run_.stage() == Stage::fit) {
                 const std::int64_t sanity = run_.options().num_sanity_val_steps;
                 run_.set_num_val_batches(batches(), batches(sanity == -1 ? unlimited : sanity));
@@ -204,9 +207,8 @@ class EvaluationLoop {
     }
 
     template <class Loader>
-    void prepare(Loader& loader, std::int64_t index) {
-        const TrainerOptions& options = run_.options();
-        if (run_.stage() == Stage::fit && !options.overfit_batches.is_zero()) {
+    void put_in_order(Loader& loader, std::int64_t index) {
+        if (run_.stage() == Stage::fit && !run_.options().overfit_batches.is_zero()) {
             if constexpr (Sequencable<Loader>) {
                 if (deref(loader).is_shuffled()) {
                     run_.warn("overfit_batches: the validation loader shuffles; its batches are taken in order.");
@@ -215,7 +217,16 @@ class EvaluationLoop {
                 }
             }
         }
-        take_share(run_, loader, {});
+    }
+    void take_back_orders() {
+        if (has_data() && !put_in_order_.empty()) {
+            for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t index) {
+                if (std::ranges::find(put_in_order_, index) != put_in_order_.end()) {
+                    take_back_order(loader);
+                }
+            });
+            put_in_order_.clear();
+        }
     }
 
     std::vector<Metrics> evaluate(std::int64_t at_most) {
@@ -243,6 +254,15 @@ class EvaluationLoop {
         call_all<typename Kind::epoch_start>(run_);
 
         metrics_.clear();
+        walk(at_most);
+        store_loader_outputs();
+        return finish();
+    }
+
+    void walk(std::int64_t at_most) {
+        RunState& state = run_.state();
+        BatchProgress& progress = state.progress.validation_batch;
+        const ShareScope shares(run_, loaders_.get(), {});
         const bool several = max_batches_.size() > 1;
         bool any = false;
         for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t loader_idx) {
@@ -266,8 +286,6 @@ class EvaluationLoop {
                                return true;
                            });
         });
-        store_loader_outputs();
-        return finish();
     }
 
     template <class Batch>

@@ -48,12 +48,8 @@ class FitLoop {
     ~FitLoop() {
         run_.state().train_loader = {};
         run_.state().resume_point = {};
+        give_back_loader();
         if (loader_.has_value()) {
-            give_back_shares(loader_.get());
-            if (put_in_order_) {
-                take_back_order(loader_.get());
-            }
-            sizing_.give_back(loader_.get());
             drop_prefetched_if(loader_.get());
         }
     }
@@ -169,6 +165,7 @@ class FitLoop {
         reload_if_due();
         if (!resumed_inside && sizing_.apply(run_, loader_.get(), true)) {
             count_batches();
+            validation_.count_batches();
         }
         set_epoch_if(loader_.get(), progress.epoch.current.processed);
         std::int64_t first_batch = 0;
@@ -184,12 +181,13 @@ class FitLoop {
             progress.optimizer_zero_grad.reset_current();
             progress.validation_batch.total = {};
         }
-        if (!(resumed_inside && progress.batch.is_last_batch)) {
+        const auto may_stop = [this] { return limits_.can_stop_early(); };
+        // Where no batch is to come any more the order would be that of the epoch behind, or that of another walk.
+        if (!(resumed_inside && progress.batch.is_last_batch) && !epoch_.done(may_stop)) {
             // Hooks, or a validation that was still due, may have walked through the loader.
             keep_epoch_if(loader_.get(), progress.epoch.current.processed);
             take_up_order(first_batch);
-            epoch_.run(deref(loader_.get()), first_batch, resumed_inside && placed_, [this] { return limits_.can_stop_early(); },
-                       [this] { prefetch_next_epoch(); });
+            epoch_.run(deref(loader_.get()), first_batch, resumed_inside && placed_, may_stop, [this] { prefetch_next_epoch(); });
         }
         finish_epoch();
     }
@@ -236,7 +234,6 @@ class FitLoop {
         }
         point.rng.restore(run_.device());
     }
-    /// Where no batch is to come any more the order would be that of the epoch behind.
     void take_up_order(std::int64_t first_batch) {
         if constexpr (stateful) {
             if (const Dict order = std::exchange(order_, {}); !order.empty() && (!max_batches_ || first_batch < *max_batches_)) {
@@ -317,30 +314,45 @@ class FitLoop {
             return;
         }
         if (!std::exchange(loaded_early_, false)) {
-            if (loader_.has_value()) {
-                give_back_shares(loader_.get());
-            }
+            give_back_loader();
             loader_.reset();
             loader_.set(TrainRequest::ask(run_.source()));
         }
         auto& loader = loader_.get();
         if constexpr (Sequencable<decltype(loader)>) {
             if (!options.overfit_batches.is_zero() && deref(loader).is_shuffled()) {
-                run_.warn("overfit_batches: the training loader shuffles; its batches are taken in order.");
+                if (!std::exchange(told_of_order_, true)) {
+                    run_.warn("overfit_batches: the training loader shuffles; its batches are taken in order.");
+                }
                 deref(loader).set_sequential();
                 put_in_order_ = true;
             }
         }
-        take_share(run_, loader,
-                   {.shuffle = options.overfit_batches.is_zero(), .seed = static_cast<std::int64_t>(global_seed().value_or(0))});
-        sizing_.apply(run_, loader_.get(), new_epoch);
+        share_.reset();
+        share_.emplace(run_, loader,
+                       ShardOptions{.shuffle = options.overfit_batches.is_zero(),
+                                    .seed = static_cast<std::int64_t>(global_seed().value_or(0))});
+        if (sizing_.apply(run_, loader, new_epoch)) {
+            validation_.count_batches();
+        }
         last_load_epoch_ = run_.current_epoch();
         count_batches();
+        epoch_.start_interval();
         if (max_batches_ && *max_batches_ < options.log_every_n_steps && run_.has_loggers() && !run_.fast_dev_run() &&
             !told_of_logging_) {
             told_of_logging_ = true;
             run_.warn("an epoch has " + std::to_string(*max_batches_) + " batches, log_every_n_steps = " +
                       std::to_string(options.log_every_n_steps) + ". Lower it to see rows of each epoch.");
+        }
+    }
+    /// What the fit did to the loader is taken back.
+    void give_back_loader() {
+        share_.reset();
+        if (loader_.has_value()) {
+            if (std::exchange(put_in_order_, false)) {
+                take_back_order(loader_.get());
+            }
+            sizing_.give_back(loader_.get());
         }
     }
     /// Of the loader as it is now.
@@ -370,10 +382,12 @@ class FitLoop {
     EvaluationLoop<Run, Validation> validation_;
     TrainingEpochLoop<Run> epoch_;
     HeldLoader<Returned> loader_;
+    std::optional<ShareScope<std::remove_reference_t<Returned>>> share_;
     std::optional<std::int64_t> max_batches_;
     std::int64_t last_load_epoch_ = 0;
     bool validates_ = false;
     bool told_of_logging_ = false;
+    bool told_of_order_ = false;
     bool put_in_order_ = false;
     bool loaded_early_ = false;
     bool in_validation_ = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <lit/core/error.hpp>
+#include <lit/core/number_text.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -27,6 +28,11 @@ class Limit {
             is_count_ = true;
         }
     }
+
+    /// 0.7F is 0.7.
+    template <std::floating_point Float>
+        requires(!std::same_as<Float, double>)
+    Limit(Float fraction) : Limit(detail::as_written(fraction)) {}  // NOLINT
 
     [[nodiscard]] constexpr bool is_count() const { return is_count_; }
     [[nodiscard]] constexpr std::int64_t count() const { return count_; }
@@ -58,6 +64,9 @@ class ValCheckInterval {
     template <std::integral Int>
     constexpr ValCheckInterval(Int batches) : limit_(batches) {}     // NOLINT
     constexpr ValCheckInterval(double fraction) : limit_(fraction) {}  // NOLINT
+    template <std::floating_point Float>
+        requires(!std::same_as<Float, double>)
+    ValCheckInterval(Float fraction) : limit_(fraction) {}  // NOLINT
     template <class Rep, class Period>
     constexpr ValCheckInterval(std::chrono::duration<Rep, Period> time)  // NOLINT
         : time_(std::chrono::duration_cast<std::chrono::milliseconds>(time)) {}

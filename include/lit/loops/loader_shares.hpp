@@ -7,32 +7,45 @@
 
 namespace lit::detail {
 
-/// Gives the loader this rank's share for the time of a run, where it can be given one.
-template <class Run, class Loader>
-void take_share(const Run& run, Loader& loader, ShardOptions share) {
-    if constexpr (Shardable<Loader>) {
-        if (!run.options().use_distributed_sampler || run.world_size() == 1) {
-            return;
-        }
+/// While it lives, each loader yields this rank's share, where it can be given one, and afterwards what it did before. Lightning
+/// shards loaders of its own, made from those that it was given; here they are the user's. A loader that knows no end of
+/// a share keeps it.
+template <class Loaders>
+class ShareScope {
+ public:
+    /// `share`: but for the rank and the world size, which are the run's.
+    template <class Run>
+    ShareScope(const Run& run, Loaders& loaders, ShardOptions share)
+        : loaders_(run.options().use_distributed_sampler && run.world_size() > 1 ? &loaders : nullptr) {
         share.rank = run.global_rank();
         share.world_size = run.world_size();
-        if constexpr (SharesForARun<Loader>) {
-            deref(loader).begin_share(share);
-        } else {
-            deref(loader).shard(share);
+        each([&share](auto& loader) {
+            if constexpr (SharesForARun<std::remove_reference_t<decltype(loader)>>) {
+                loader.begin_share(share);
+            } else if constexpr (Shardable<std::remove_reference_t<decltype(loader)>>) {
+                loader.shard(share);
+            }
+        });
+    }
+    ShareScope(const ShareScope&) = delete;
+    ShareScope& operator=(const ShareScope&) = delete;
+    ~ShareScope() {
+        each([](auto& loader) {
+            if constexpr (SharesForARun<std::remove_reference_t<decltype(loader)>>) {
+                loader.end_share();
+            }
+        });
+    }
+
+ private:
+    template <class F>
+    void each(F&& f) {
+        if (loaders_ != nullptr) {
+            for_each_loader(*loaders_, [&f](auto& loader, auto) { f(loader); });
         }
     }
-}
 
-/// The loaders yield what they did before the run. Lightning shards loaders of its own, made from those that it was given; here
-/// they are the user's.
-template <class Loaders>
-void give_back_shares(Loaders& loaders) {
-    for_each_loader(loaders, [](auto& loader, auto) {
-        if constexpr (SharesForARun<std::remove_reference_t<decltype(loader)>>) {
-            loader.end_share();
-        }
-    });
-}
+    Loaders* loaders_;
+};
 
 }  // namespace lit::detail

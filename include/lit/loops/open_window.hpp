@@ -59,6 +59,9 @@ template <class Run>
         }
         const at::Tensor& gradient = parameter.value().grad();
         at::Tensor kept = gradient.defined() ? gradient.detach() : at::zeros_like(parameter.value());
+        if (kept.layout() != at::kStrided) {  // of an Embedding with `sparse`, say: files hold dense ones
+            kept = kept.to_dense();
+        }
         if (run.world_size() > 1) {
             kept = run.collective().all_reduce(kept.clone(), ReduceOp::mean);
         }

@@ -33,7 +33,7 @@ class PredictionLoop {
     ~PredictionLoop() { give_back_loaders(); }
 
     static auto output_type() {
-        return std::type_identity<output_t<moved_batch_t<Run, typename decltype(batch_type<Loaders>())::type>>>{};
+        return std::type_identity<output_t<moved_batch_t<Run, loaded_batch_t<Source, PredictRequest>>>>{};
     }
     /// Fills in one entry per loader, each with one entry per batch; tensors are on the CPU. Hooks up to the last one of
     /// the run may look at them, so they have to outlive it.
@@ -56,7 +56,9 @@ class PredictionLoop {
                 dropped_last_.push_back(loader.drop_last());
                 loader.set_drop_last(false);
             }
-            take_share(run_, loader, {.pad = false});
+        });
+        share_.emplace(run_, loaders_.get(), ShardOptions{.pad = false});
+        for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t) {
             batches_.push_back(
                 run_.options().limit_predict_batches.of(loader_size(loader), "limit_predict_batches").value_or(-1));
         });
@@ -64,18 +66,16 @@ class PredictionLoop {
     }
 
     void give_back_loaders() {
-        if (!loaders_.has_value()) {
-            return;
-        }
-        give_back_shares(loaders_.get());
+        share_.reset();
         if (dropped_last_.empty()) {
             return;
         }
         std::size_t next = 0;
         for_each_loader(loaders_.get(), [&](auto& loader, std::int64_t) {
             if constexpr (DropsLast<std::remove_reference_t<decltype(loader)>>) {
-                if (next < dropped_last_.size()) {
-                    loader.set_drop_last(dropped_last_[next++]);
+                // A loader that is there twice did not drop the second time that it was asked.
+                if (next < dropped_last_.size() && dropped_last_[next++]) {
+                    loader.set_drop_last(true);
                 }
             }
         });
@@ -86,15 +86,6 @@ class PredictionLoop {
     using output_t = std::remove_cvref_t<decltype(call_module_hook<hooks::predict_step>(
         std::declval<Run&>(), std::declval<Module&>(), std::declval<const Batch&>(), std::declval<std::int64_t&>(),
         std::declval<std::int64_t&>()))>;
-
-    template <class T>
-    static consteval auto batch_type() {
-        if constexpr (LoaderPolicy<T>) {
-            return std::type_identity<loader_batch_t<T>>{};
-        } else {
-            return batch_type<std::remove_cvref_t<decltype(*std::begin(std::declval<T&>()))>>();
-        }
-    }
 
     template <class Predictions>
     void predict(Predictions& predictions) {
@@ -166,6 +157,7 @@ class PredictionLoop {
 
     Run& run_;
     HeldLoader<requested_t<Source, PredictRequest>> loaders_;
+    std::optional<ShareScope<Loaders>> share_;
     std::vector<std::int64_t> batches_;
     std::vector<bool> dropped_last_;  ///< of each loader that can drop a batch, as it was
 };

@@ -45,7 +45,6 @@ class TrainingEpochLoop {
         const TrainerOptions& options = run_.options();
         max_batches_ = batches;
         validates_ = validates;
-        last_validation_ = Clock::now();
         check_every_.reset();
         if (!validates || (options.val_check_interval && options.val_check_interval->time())) {
             return;
@@ -68,6 +67,9 @@ class TrainingEpochLoop {
         }
     }
 
+    /// From now on an interval by the clock counts.
+    void start_interval() { last_validation_ = Clock::now(); }
+
     /// What a Timer does with `max_time`: it looks where the fit begins and behind the callbacks of each batch.
     void start_time() {
         if (keeps_max_time(run_)) {
@@ -85,13 +87,10 @@ class TrainingEpochLoop {
         }
     }
 
-    /// Trains on the batches of the loader from `first` on, where it stands if it is `placed`. `may_stop()` answers
-    /// whether the minimum is met; `last_trained()` is called between the last batch and the validation that may follow.
+    /// Trains on the batches of the loader, of which there are some unless it is `done`, from `first` on, where it stands if it
+    /// is `placed`. `may_stop()` answers whether the minimum is met; `last_trained()` is called between the last batch and the validation that may follow.
     template <class Loader, class MayStop, class LastTrained>
     void run(Loader& loader, std::int64_t first, bool placed, MayStop&& may_stop, LastTrained&& last_trained) {
-        if (done(may_stop)) {
-            return;
-        }
         const at::Device device = wanted_device(run_);
         for_each_batch(loader, device, first, max_batches_, [&](const auto& batch, std::int64_t batch_idx, bool is_last) {
             bool goes_on = true;
@@ -143,7 +142,7 @@ class TrainingEpochLoop {
         return validates_ && (!every || (run_.current_epoch() + 1) % *every == 0);
     }
 
- private:
+    /// Whether no batch of this epoch is to come.
     template <class MayStop>
     bool done(MayStop& may_stop) {
         if (training_done()) {
@@ -160,6 +159,8 @@ class TrainingEpochLoop {
         }
         return false;
     }
+
+ private:
     [[nodiscard]] bool training_done() const {
         const std::int64_t max_steps = run_.options().max_steps;
         return (max_steps != -1 && run_.global_step() >= max_steps) || last_batch_reached();
