@@ -7,8 +7,13 @@
 #include <lit/callbacks/gradient_clip.hpp>
 #include <lit/callbacks/gradient_monitor.hpp>
 #include <lit/loggers/logger.hpp>
+#include <lit/optim/clip.hpp>
+#include <lit/optim/torch_optimizer.hpp>
 
 #include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
+#include <torch/nn/modules/embedding.h>
+#include <torch/optim/sgd.h>
 
 #include <cmath>
 #include <cstdint>
@@ -65,6 +70,26 @@ auto rows_of(lit::GradientMonitorOptions options, std::int64_t epochs, More... m
     trainer.fit(net, finetuned::data());
     return trainer.template get<Rows>().rows;
 }
+/// Rows of a table, whose gradients are sparse.
+struct Words : lit::Module<Words> {
+    torch::nn::Embedding words{nullptr};
+    Words() {
+        words = register_module("words", torch::nn::Embedding(torch::nn::EmbeddingOptions(5, 2).sparse(true)));
+    }
+    at::Tensor training_step(const at::Tensor& batch) { return words(batch).sum(); }
+    auto configure_optimizers() {
+        return torch::optim::SGD(parameters(), torch::optim::SGDOptions(0.125));
+    }
+};
+struct Shared : lit::Module<Shared> {
+    torch::nn::Linear first{nullptr};
+    Shared() {
+        first = register_module("first", torch::nn::Linear(2, 1));
+        register_module("second", first);
+    }
+    at::Tensor training_step(const lit::Example& batch) { return first(batch.data).mean(); }
+    auto configure_optimizers() { return lit::SGD{first->parameters(), {.lr = 0.0}}; }
+};
 /// Batches of which the second makes gradients that are nan.
 std::vector<lit::Example> broken_data() {
     auto batches = finetuned::data();
@@ -134,6 +159,32 @@ TEST_SUITE("callbacks/gradient_monitor") {
         CHECK(trainer.callback_metrics().value("grad_2.0_norm_total").has_value());
         CHECK(trainer.callback_metrics().value("grad_2.0_norm/head.weight").has_value());
         CHECK_FALSE(trainer.callback_metrics().value("grad_2.0_norm/head.bias").has_value());
+    }
+    TEST_CASE("of a sparse gradient those numbers count that are there") {
+        Words net;
+        auto trainer = scripted::trainer_on_the_cpu({.max_epochs = 1, .log_every_n_steps = 1},
+                                                    GradientMonitor{{.on_non_finite = NonFiniteGradients::raise}});
+        trainer.fit(net, std::vector{at::tensor({1, 1, 2}, at::kLong)});
+        CHECK(trainer.callback_metrics().value("grad_2.0_norm_total") ==
+              doctest::Approx(std::sqrt(2.0 * (4.0 + 1.0))));  // of 2 numbers each, one row twice
+    }
+    TEST_CASE("the norms of doubles are doubles") {
+        Shared net;
+        net.to(at::kDouble);
+        auto batches = scripted::batches(1);
+        batches[0].data = at::full({4, 2}, 1e60, at::kDouble);
+        auto trainer = scripted::trainer_on_the_cpu({.max_steps = 1, .log_every_n_steps = 1},
+                                                    GradientMonitor{{.on_non_finite = NonFiniteGradients::raise}});
+        trainer.fit(net, batches);
+        CHECK(trainer.callback_metrics().value("grad_2.0_norm_total") > 1e39);
+    }
+    TEST_CASE("the parameters of a module that stands at two places count once") {
+        Shared net;
+        auto trainer = scripted::trainer_on_the_cpu({.max_steps = 1, .log_every_n_steps = 1}, GradientMonitor{});
+        trainer.fit(net, scripted::batches(1));
+        CHECK(trainer.callback_metrics().value("grad_2.0_norm_total") ==
+              doctest::Approx(lit::grad_norm(net.first->parameters()).item<double>()));
+        CHECK_FALSE(trainer.callback_metrics().value("grad_2.0_norm/second.weight").has_value());
     }
     TEST_CASE("gradients that are not finite: nothing, a stop, or an error before the update") {
         const auto run = [](NonFiniteGradients what) {

@@ -148,6 +148,20 @@ struct Held : lit::BaseFinetuning<Held> {
     void finetune_function(auto& /*module*/, std::int64_t /*epoch*/, auto& /*optimizer*/) {}
 };
 
+/// A batch norm without parameters at two places.
+struct Twice : lit::Module<Twice> {
+    torch::nn::Linear layer{nullptr};
+    torch::nn::BatchNorm1d norm{nullptr};
+
+    Twice() {
+        layer = register_module("layer", torch::nn::Linear(2, 2));
+        norm = register_module("norm", torch::nn::BatchNorm1d(torch::nn::BatchNormOptions(2).affine(false)));
+        register_module("again", norm);
+    }
+    at::Tensor training_step(const lit::Example& batch) { return norm(layer(norm(batch.data))).square().mean(); }
+    auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 0.125}}; }
+};
+
 }  // namespace
 
 TEST_SUITE("callbacks/stochastic_weight_averaging") {
@@ -278,6 +292,13 @@ TEST_SUITE("callbacks/stochastic_weight_averaging") {
         CHECK(numbers(limited.w) == Weights{0.6694694757461548, -0.8715840578079224});
         CHECK(numbers(limited.norm->running_mean) == Weights{1.125, 0.75});
         CHECK(limited.norm->num_batches_tracked.item<std::int64_t>() == 2);
+    }
+
+    TEST_CASE("a batch norm that stands at two places has its momentum again") {
+        Twice net;
+        auto trainer = scripted::trainer({.max_epochs = 2}, Averaging{{.swa_lrs = 0.05, .swa_epoch_start = 1}});
+        trainer.fit(net, scripted::batches(3));
+        CHECK(net.norm->options.momentum() == 0.1);
     }
 
     TEST_CASE("a second fit averages on, at the module's own rates") {

@@ -3,12 +3,15 @@
 #include <lit/loops/fit_loop.hpp>
 
 #include <lit/callbacks/dynamic_batch_size.hpp>
+#include <lit/callbacks/gradient_accumulation.hpp>
 #include <lit/checkpoint/file.hpp>
 #include <lit/data/data_loader.hpp>
 #include <lit/data/tensor_dataset.hpp>
 #include <lit/optim/configuration.hpp>
 #include <lit/optim/reduce_lr_on_plateau.hpp>
+#include <lit/optim/torch_optimizer.hpp>
 
+#include "callbacks/scripted.hpp"
 #include "loops/probe.hpp"
 #include "loops/saves_at.hpp"
 #include "loops/semantics_tools.hpp"
@@ -17,7 +20,10 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/rand.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
+#include <torch/nn/modules/embedding.h>
+#include <torch/optim/sgd.h>
 #include <torch/utils.h>
 
 #include <cstdint>
@@ -49,6 +55,26 @@ struct Draws : probe::LineBase<Draws> {
     }
     void validation_step(const at::Tensor& /*batch*/) {}
     auto configure_optimizers() { return lit::SGD{parameters(), {.lr = 0.01}}; }
+};
+
+/// Rows of a table, whose gradients are sparse.
+struct Words : lit::Module<Words> {
+    torch::nn::Embedding words{nullptr};
+    Words() {
+        words = register_module("words", torch::nn::Embedding(torch::nn::EmbeddingOptions(5, 2).sparse(true)));
+        const at::NoGradGuard no_grad;
+        words->weight.fill_(1.0);
+    }
+    at::Tensor training_step(const at::Tensor& batch) { return words(batch).square().sum(); }
+    auto configure_optimizers() { return torch::optim::SGD(parameters(), torch::optim::SGDOptions(0.0625)); }
+};
+struct SavesFirst {
+    std::filesystem::path path;
+    void on_train_batch_end(auto& trainer, auto& /*module*/, const auto& /*output*/, const auto& /*batch*/, std::int64_t index) {
+        if (index == 0) {
+            trainer.save_checkpoint(path);
+        }
+    }
 };
 
 /// Asks, or does not, how long the fit will be.
@@ -185,6 +211,19 @@ TEST_SUITE("loops/resumed_state") {
         }
     }
 
+    TEST_CASE("a file from inside a window holds sparse gradients as dense ones") {
+        const scripted::Folder folder;
+        const auto file = folder.path() / "a.ckpt";
+        const std::vector batches(4, at::tensor({1, 1, 2}, at::kLong));
+        Words whole;
+        auto saves = scripted::trainer_on_the_cpu({.max_epochs = 1}, lit::GradientAccumulation{2}, SavesFirst{file});
+        saves.fit(whole, batches);
+        Words resumed;
+        auto trainer = scripted::trainer_on_the_cpu({.max_epochs = 1}, lit::GradientAccumulation{2});
+        trainer.fit(resumed, batches, {.ckpt_path = file.string()});
+        CHECK(trainer.global_step() == 2);
+        CHECK(resumed.words->weight.equal(whole.words->weight));
+    }
     TEST_CASE("what was read from the file is let go of before training") {
         const semantics::Folder folder;
         const std::filesystem::path file = folder.path() / "x.ckpt";

@@ -13,6 +13,7 @@
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
 
@@ -250,6 +251,23 @@ TEST_SUITE("optim/adam_kernel") {
             REQUIRE(own(shared, grads, settings));
             CHECK(differences(shared, alone) == 0);
         }
+    }
+
+    TEST_CASE("two small parameters of one memory are updated one after the other" * doctest::skip(!own_is_used())) {
+        const Threads several(2);
+        int wrong = 0;
+        for (int times = 0; times < 300; ++times) {
+            State tied({8, 8, 400'000});
+            tied.params[0].zero_();
+            tied.params[1].set_data(tied.params[0]);
+            const Tensors grads{at::ones({8}), at::ones({8}), at::ones({400'000})};
+            for (int step = 0; step < 3; ++step) {
+                tied.count();
+                REQUIRE(own(tied, grads, {0.1, 0.9, 0.999, 1e-8, 0.0, false}));
+            }
+            wrong += (tied.params[0] + 0.6).abs().max().item<double>() > 1e-4 ? 1 : 0;  // two steps of 0.1, three times
+        }
+        CHECK(wrong == 0);
     }
 
     TEST_CASE("what it does not know is left to LibTorch, untouched") {

@@ -21,7 +21,7 @@ namespace lit {
 /// `lit::GradientAccumulationScheduler{{0, 8}, {4, 4}, {8, 1}}`, or with a `std::map` that was made at run time.
 ///
 /// Units   {epoch, micro-batches}: from that epoch on, counted from 0; before the first one 1. The factor changes when
-///         an epoch begins, so that the rest of an epoch that a checkpoint had broken off is trained with 1.
+///         an epoch begins; the rest of one that a checkpoint had broken off is trained with that epoch's.
 /// Errors  ConfigError on construction: nothing given, an epoch below 0 or given twice, a factor below 1; when training
 ///         begins: another component accumulates too, or an earlier fit of this trainer ended with another factor than 1.
 ///         With a module that optimizes by hand it does not compile.

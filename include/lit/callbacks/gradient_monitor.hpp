@@ -11,6 +11,8 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
+#include <c10/core/ScalarType.h>
+#include <c10/core/TensorImpl.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -74,7 +77,11 @@ class GradientMonitor {
         lines_.clear();
         const std::string prefix = "grad_" + detail::python_repr(options_.norm_type) + "_norm";
         total_ = MetricNames::intern(prefix + "_total");
+        std::unordered_set<const c10::TensorImpl*> seen;
         for (const auto& item : module.named_parameters()) {
+            if (!seen.insert(item.value().unsafeGetTensorImpl()).second) {
+                continue;  // of a module that stands at two places
+            }
             std::string name = item.key();
             if (options_.scope == GradientScope::modules) {
                 name = name.substr(0, name.find('.'));
@@ -132,11 +139,12 @@ class GradientMonitor {
         std::vector<at::Tensor> part;
         std::vector<at::Tensor> parts;
         std::optional<at::Device> device;
+        const at::ScalarType kind = type_of_norms();
         for (std::size_t i = 0; i < lines_.size(); ++i) {
             const Line& line = lines_[i];
             if (const at::Tensor& gradient = line.parameter.grad(); gradient.defined()) {
                 device = device.value_or(gradient.device());
-                part.push_back(at::linalg_vector_norm(gradient, options_.norm_type).to(*device, at::kFloat));
+                part.push_back(at::linalg_vector_norm(numbers(gradient), options_.norm_type).to(*device, kind));
                 each.push_back(part.back());
             }
             if (!part.empty() && (i + 1 == lines_.size() || lines_[i + 1].id != line.id)) {
@@ -157,6 +165,18 @@ class GradientMonitor {
         norms.values.assign(values, values + read.numel());
         return norms;
     }
+    /// Double where a gradient is: its norm may be beyond a float.
+    [[nodiscard]] at::ScalarType type_of_norms() const {
+        const auto is_double = [](const Line& line) {
+            const at::Tensor& gradient = line.parameter.grad();
+            return gradient.defined() && c10::toRealValueType(gradient.scalar_type()) == at::kDouble;
+        };
+        return std::ranges::any_of(lines_, is_double) ? at::kDouble : at::kFloat;
+    }
+    /// Those of a sparse gradient that are there.
+    [[nodiscard]] static at::Tensor numbers(const at::Tensor& gradient) {
+        return gradient.is_sparse() ? gradient.coalesce().values() : gradient;
+    }
     [[nodiscard]] at::Tensor joint(const std::vector<at::Tensor>& norms) const {
         return at::linalg_vector_norm(at::stack(norms), options_.norm_type);
     }
@@ -165,7 +185,7 @@ class GradientMonitor {
         std::string names;
         for (const Line& line : lines_) {
             const at::Tensor& gradient = line.parameter.grad();
-            if (gradient.defined() && !gradient.isfinite().all().template item<bool>() &&
+            if (gradient.defined() && !numbers(gradient).isfinite().all().template item<bool>() &&
                 !(", " + names).ends_with(", " + line.name)) {
                 names += (names.empty() ? "" : ", ") + line.name;
             }

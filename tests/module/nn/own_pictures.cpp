@@ -331,6 +331,25 @@ TEST_SUITE("module/nn/own_pictures") {
         CHECK(net->named_parameters()["0.weight"].grad().abs().max().item<float>() > 0.0F);
     }
 
+    TEST_CASE("a gradient that ATen laid out as channels_last is no buffer of own kernels") {
+        torch::manual_seed(12);
+        Pair<nn::Shape<3, 6, 6>, nn::Conv2d<3, 4, 3>, nn::Flatten, nn::Linear<64, 2>> nets;
+        for (torch::nn::Module* net : {static_cast<torch::nn::Module*>(nets.aten.get()),
+                                       static_cast<torch::nn::Module*>(nets.own.get())}) {
+            at::Tensor weight = net->named_parameters()["0.weight"];
+            weight.set_data(weight.detach().contiguous(at::MemoryFormat::ChannelsLast));
+        }
+        const at::Tensor x = at::randn({4, 3, 6, 6});
+        const auto compare = [&](const at::Tensor& target) {
+            nets.compare<nn::CrossEntropy>(x, target);
+            nets.aten->zero_grad();
+            nets.own->zero_grad();
+        };
+        compare(at::zeros({8}, at::kLong).slice(0, 0, 8, 2));  // what is not contiguous is left to ATen's kernels
+        compare(at::ones({4}, at::kLong));
+        compare(at::zeros({4}, at::kLong));
+    }
+
     TEST_CASE("weights and statistics that lie in memory as views are read, and written, as what they are") {
         torch::manual_seed(11);
         Pair<nn::Shape<2, 5, 6>, nn::Conv2d<2, 4, 3>, nn::BatchNorm2d<4>, nn::Conv2d<4, 3, 3>> nets(true);

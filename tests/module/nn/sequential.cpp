@@ -347,6 +347,18 @@ TEST_SUITE("module/nn/sequential") {
         CHECK(torch::equal(net->step<nn::MSELoss>(x, target).loss, torch::nn::functional::mse_loss(net->forward(x), target)));
     }
 
+    TEST_CASE("a batch of nothing is computed in the type that the network has now") {
+        nn::Sequential<nn::Linear<3, 4>, nn::ReLU, nn::Linear<4, 2>> net;
+        for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+            net->to(type);
+            net->zero_grad();
+            const auto loss = net->step<nn::CrossEntropy>(at::zeros({0, 3}, type), at::zeros({0}, at::kLong));
+            loss.backward();
+            const bool in_type = net->named_parameters()["0.weight"].grad().scalar_type() == type;
+            CHECK(in_type);
+        }
+    }
+
     TEST_CASE("after a batch that memory did not suffice for, a smaller one is computed") {
         constexpr std::int64_t wide = std::int64_t{1} << 20;
         nn::Sequential<nn::OwnKernels, nn::Linear<1, wide>, nn::ReLU, nn::Linear<wide, 1>> net;

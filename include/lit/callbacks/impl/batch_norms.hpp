@@ -9,6 +9,7 @@
 #include <c10/core/GradMode.h>
 #include <torch/nn/module.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -29,8 +30,10 @@ struct BatchNormHandle {
 
 inline void collect_batch_norms(torch::nn::Module& module, std::vector<BatchNormHandle>& into) {
     with_batch_norm(module, [&into](auto& norm) {
-        into.push_back(
-            {norm.running_mean, norm.running_var, norm.num_batches_tracked, &norm.options.momentum()});
+        std::optional<double>* const momentum = &norm.options.momentum();
+        if (std::ranges::find(into, momentum, &BatchNormHandle::momentum) == into.end()) {  // it may stand at two places
+            into.push_back({norm.running_mean, norm.running_var, norm.num_batches_tracked, momentum});
+        }
     });
     for (const auto& child : module.children()) {
         collect_batch_norms(*child, into);

@@ -19,8 +19,9 @@ namespace lit::nn {
 /// While training, puts each number to zero with the probability `P` and divides the others by 1 - P; in eval mode it does
 /// nothing. `Dropout<0.2>`, or `Dropout<>` for one half; of any shape.
 ///
-/// Source  `torch.nn.Dropout`: on the CPU it draws the same numbers from the same generator. On a GPU LibTorch's forward() has a
-///         kernel of its own, and step() draws others.
+/// Source  `torch.nn.Dropout`: on the CPU it draws the same numbers from the same generator, in the order in which they lie in
+///         memory: where batch or weights are in that of channels_last, forward() and step() drop others. On a GPU LibTorch's
+///         forward() has a kernel of its own, and step() draws others.
 template <double P = 0.5>
 struct Dropout {
     static_assert(P >= 0.0 && P <= 1.0, "lit: the P of a Dropout is a probability, from 0 to 1.");

@@ -96,7 +96,7 @@ class Buffer {
     at::Tensor& like(const at::Tensor& other) { return sized(other.sizes(), other); }
     at::Tensor& sized(at::IntArrayRef sizes, const at::Tensor& kind) {
         if (!writable(tensor_) || tensor_.sizes() != sizes || tensor_.device() != kind.device() ||
-            tensor_.scalar_type() != kind.scalar_type()) {
+            tensor_.scalar_type() != kind.scalar_type() || !tensor_.is_contiguous()) {
             tensor_ = at::empty(sizes, kind.options());
         }
         return tensor_;
@@ -111,7 +111,8 @@ class Buffer {
 class Transposed {
  public:
     const at::Tensor& of(const at::Tensor& matrix) {
-        if (!writable(view_) || view_.const_data_ptr() != matrix.const_data_ptr() ||
+        // An empty matrix has no memory to tell it by.
+        if (!writable(view_) || view_.const_data_ptr() != matrix.const_data_ptr() || matrix.numel() == 0 ||
             view_.sizes()[1] != matrix.sizes()[0] || view_.strides()[1] != matrix.strides()[0] ||
             view_.strides()[0] != matrix.strides()[1]) {
             view_ = matrix.t();

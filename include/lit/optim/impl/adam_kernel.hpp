@@ -52,12 +52,13 @@ inline void pass(std::span<const Numbers> numbers, std::span<const Memory> memor
         6;  // so that a thread has 15 microseconds: it may have to fetch what another wrote
     const std::int64_t parts = threads::parts_of(total * work_per_number);
     threads::in_parts(parts, parts, 1, [&](auto first, auto last, auto /*part*/) {
-        for (std::size_t i = 0; i < memory.size(); ++i) {
-            const Memory& at = memory[i];
+        for (const Memory& at : memory) {
             const std::int64_t lines = (at.count + line - 1) / line;
             const auto share = [&](std::int64_t part) {
-                if (lines < parts) {  // one thread has it whole, not always the same one
-                    return part > static_cast<std::int64_t>(i) % parts ? at.count : 0;
+                if (lines < parts) {  // one thread has it whole, for two parameters of one memory the same
+                    const auto place = reinterpret_cast<std::uintptr_t>(at.param) / 64;
+                    return part > static_cast<std::int64_t>((place ^ (place >> 4)) % static_cast<std::uintptr_t>(parts)) ? at.count
+                                                                                                                       : 0;
                 }
                 return std::min(at.count, lines * part / parts * line);
             };
