@@ -172,6 +172,7 @@ class FitLoop {
         if (resumed_inside) {
             first_batch = resume_epoch();
         } else {
+            order_ = {};  // of an epoch that was not gone on with
             progress.epoch.increment_ready();
             call_all<hooks::on_train_epoch_start>(run_);
             progress.epoch.increment_started();
